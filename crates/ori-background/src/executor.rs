@@ -1,0 +1,69 @@
+//! [`Executor`]: whatever can run jobs on threads other than the caller's.
+//!
+//! Everything of Ori that runs user code on threads goes through this one interface: the wrappers
+//! of `run_in_background`, and each stage of a pool chain. The interface is as small as it can
+//! be, so that any pool fits: a job is a boxed closure that carries its own result channel,
+//! cancellation and panic handling, and resolves its future even when it is dropped unrun.
+
+use std::sync::Arc;
+
+use ori_errors::Result;
+
+/// One piece of work for an [`Executor`]: run it once, or drop it.
+///
+/// A job of Ori does not unwind: it catches the panics of user code. A job that is dropped before
+/// it ran resolves its future as [`Cancelled`](ori_errors::ErrorKind::Cancelled).
+pub type Job = Box<dyn FnOnce() + Send + 'static>;
+
+/// How a pool ends.
+#[non_exhaustive]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Shutdown {
+    /// Run everything that was submitted, then return.
+    Wait,
+    /// Cancel what has not started, wait for what is running, then return.
+    CancelPending,
+    /// Cancel what has not started and return at once; what is running finishes on its own.
+    Abandon,
+}
+
+/// Runs jobs on threads of its own.
+///
+/// Implement it for a pool you already have, and hand that pool to `run_in_background` or to
+/// `PoolChain::add`.
+pub trait Executor: Send + Sync + 'static {
+    /// Takes `job` to run it once, soon, on a thread other than the caller's. Must not wait for
+    /// other jobs to end: the engine of a chain calls this between two items.
+    ///
+    /// # Errors
+    /// An error of the executor's choice when it cannot take the job (kind
+    /// [`Closed`](ori_errors::ErrorKind::Closed) after a shutdown,
+    /// [`QueueFull`](ori_errors::ErrorKind::QueueFull) when bounded); the job is dropped.
+    fn execute(&self, job: Job) -> Result<()>;
+
+    /// How many jobs can run at the same time, at least 1. A chain's stage uses it as its number
+    /// of workers unless told otherwise. Default: the number of processors.
+    fn max_workers(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    }
+
+    /// Ends the executor, for `Background::shutdown`. Default: does nothing, for executors that
+    /// are shared with others.
+    fn shutdown(&self, how: Shutdown) {
+        let _ = how;
+    }
+}
+
+impl<E: Executor + ?Sized> Executor for Arc<E> {
+    fn execute(&self, job: Job) -> Result<()> {
+        (**self).execute(job)
+    }
+
+    fn max_workers(&self) -> usize {
+        (**self).max_workers()
+    }
+
+    fn shutdown(&self, how: Shutdown) {
+        (**self).shutdown(how);
+    }
+}

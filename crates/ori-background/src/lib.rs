@@ -1,0 +1,6 @@
+//! Run functions in the background.
+#![forbid(unsafe_code)]
+
+mod executor;
+
+pub use executor::{Executor, Job, Shutdown};

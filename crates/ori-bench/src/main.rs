@@ -1,0 +1,2 @@
+//! Benchmarks of the Ori crates beside their peers.
+fn main() {}

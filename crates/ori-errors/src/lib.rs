@@ -1,0 +1,32 @@
+//! The one error type of the Ori crates.
+//!
+//! Every fallible function of Ori returns [`OriError`]: opaque, one word wide, `Send + Sync +
+//! 'static`. Ask [`OriError::kind`] what happened, and the accessors where: the position of the
+//! item in the input, the name of the stage, the exit code and so on, each `None` where it does
+//! not apply.
+//!
+//! ```
+//! use ori_errors::{ErrorKind, OriError};
+//!
+//! let error = OriError::new(ErrorKind::TimedOut, "took longer than 5s")
+//!     .with_stage("download")
+//!     .with_item(17);
+//! assert!(error.is_timeout());
+//! assert_eq!(error.item(), Some(17));
+//! assert_eq!(error.to_string(), "stage `download`, item 17: took longer than 5s");
+//! ```
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | `error` | [`OriError`]: what failed, where, and why |
+//! | `kind` | [`ErrorKind`]: the classes of failure that programs tell apart |
+//! | `unwind` | [`catch_panic`]: user code that panics becomes an error with its source location |
+#![forbid(unsafe_code)]
+
+mod error;
+mod kind;
+mod unwind;
+
+pub use error::{OriError, Result};
+pub use kind::ErrorKind;
+pub use unwind::catch_panic;

@@ -1,0 +1,2 @@
+//! Send an iterable through a chain of pools.
+#![forbid(unsafe_code)]

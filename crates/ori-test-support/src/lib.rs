@@ -1,0 +1,2 @@
+//! What the tests of the Ori crates share.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Concurrency no harder than a function call.
+#![forbid(unsafe_code)]
