@@ -1,0 +1,4 @@
+//! Each support function does what the tests that rely on it believe.
+
+mod counters;
+mod deadline;
