@@ -13,9 +13,23 @@ use ori_errors::Result;
 ///
 /// A job of Ori does not unwind: it catches the panics of user code. A job that is dropped before
 /// it ran resolves its future as [`Cancelled`](ori_errors::ErrorKind::Cancelled).
+///
+/// ```
+/// let (sender, receiver) = std::sync::mpsc::channel();
+/// let job: ori_background::Job = Box::new(move || sender.send(1).unwrap());
+/// job();
+/// assert_eq!(receiver.recv().unwrap(), 1);
+/// ```
 pub type Job = Box<dyn FnOnce() + Send + 'static>;
 
 /// How a pool ends.
+///
+/// ```
+/// use ori_background::{Shutdown, ThreadPool};
+/// let pool = ThreadPool::builder().build()?;
+/// pool.shutdown(Shutdown::Wait);
+/// # Ok::<(), ori_errors::OriError>(())
+/// ```
 #[non_exhaustive]
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Shutdown {
@@ -29,8 +43,35 @@ pub enum Shutdown {
 
 /// Runs jobs on threads of its own.
 ///
-/// Implement it for a pool you already have, and hand that pool to `run_in_background` or to
-/// `PoolChain::add`.
+/// Implement it for a pool you already have, and hand that pool to
+/// [`run_in_background`](crate::run_in_background) or to `PoolChain::add`. What drop does is the
+/// executor's own affair, but a job must be run or dropped in the end: a job that is kept for ever
+/// leaves somebody waiting for ever.
+///
+/// ```
+/// use ori_background::{Executor, Job, run_in_background};
+/// use ori_errors::{ErrorKind, OriError, Result};
+///
+/// /// Starts a thread for each job.
+/// struct NewThread;
+///
+/// impl Executor for NewThread {
+///     fn execute(&self, job: Job) -> Result<()> {
+///         match std::thread::Builder::new().spawn(job) {
+///             Ok(_) => Ok(()),
+///             Err(error) => Err(OriError::new(ErrorKind::Spawn, "no thread").with_source(error)),
+///         }
+///     }
+///
+///     fn max_workers(&self) -> usize {
+///         usize::MAX
+///     }
+/// }
+///
+/// let add = run_in_background(|a: i32, b: i32| a + b, NewThread)?;
+/// assert_eq!(add(1, 2).result()?, 3);
+/// # Ok::<(), OriError>(())
+/// ```
 pub trait Executor: Send + Sync + 'static {
     /// Takes `job` to run it once, soon, on a thread other than the caller's. Must not wait for
     /// other jobs to end: the engine of a chain calls this between two items.

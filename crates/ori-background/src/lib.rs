@@ -1,6 +1,34 @@
 //! Run functions in the background.
+//!
+//! ```
+//! use ori_background::run_in_background_thread;
+//!
+//! let add = run_in_background_thread(|a: i32, b: i32| a + b)?;
+//! let sum = add(1, 2); // runs on another thread from here on
+//! assert_eq!(sum.result()?, 3);
+//! # Ok::<(), ori_errors::OriError>(())
+//! ```
+//!
+//! [`run_in_background_thread`] makes any function of up to eight arguments one that returns a
+//! [`BackgroundFuture`] at once. The future can be waited for, with or without a limit, awaited on
+//! any async runtime, cancelled, or given a callback; [`wait`] and [`as_completed`] take several
+//! together. [`ThreadPool`] runs closures, and [`Executor`] lets a pool that you already have take
+//! its place.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | `background` | [`run_in_background`] and its kin: functions that return at once |
+//! | `executor` | [`Executor`]: whatever can run jobs on threads other than the caller's |
+//! | `future` | [`BackgroundFuture`] and its other side, [`Promise`]; [`wait`], [`as_completed`] |
+//! | `thread_pool` | [`ThreadPool`]: an elastic pool of threads |
 #![forbid(unsafe_code)]
 
+mod background;
 mod executor;
+mod future;
+mod thread_pool;
 
+pub use background::{Background, BackgroundFn, run_in_background, run_in_background_thread};
 pub use executor::{Executor, Job, Shutdown};
+pub use future::{AsCompleted, BackgroundFuture, Promise, ReturnWhen, as_completed, wait};
+pub use thread_pool::{Map, ThreadPool, ThreadPoolBuilder};

@@ -1,0 +1,216 @@
+//! [`Shared`]: the one record that a task and its future have in common.
+//!
+//! A task is queued, then running, then settled, once and for good; whoever settles it first wins:
+//! the task's own end, a cancel, a time limit, or the task being dropped unrun. Everything is
+//! under one short lock. What runs user code (wakers, callbacks, hooks, and the drop of values that
+//! came too late) is taken out under the lock and used after it.
+//!
+//! One waiter is enough, because waiting needs the future mutably or by value.
+
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::thread::Thread;
+
+use ori_errors::{ErrorKind, OriError, Result, catch_panic};
+
+use super::group::Group;
+
+/// What runs when a task is settled.
+pub(crate) type Callback = Box<dyn FnOnce() + Send + 'static>;
+
+/// How far a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Queued,
+    Running,
+    /// The task gave its value.
+    Done,
+    /// The task gave an error other than `Cancelled`.
+    Failed,
+    Cancelled,
+}
+
+impl Phase {
+    pub(crate) fn is_settled(self) -> bool {
+        matches!(self, Self::Done | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// Who wants to know that the task is settled.
+pub(super) enum Waiter {
+    Thread(Thread),
+    Waker(Waker),
+    /// One of several futures that are waited for together, and its position among them.
+    Group(Arc<Group>, usize),
+}
+
+pub(crate) struct Shared<T> {
+    state: Mutex<State<T>>,
+}
+
+pub(super) struct State<T> {
+    pub(super) phase: Phase,
+    /// `None` before the task is settled, and again when its result was taken.
+    outcome: Option<Result<T>>,
+    pub(super) waiter: Option<Waiter>,
+    /// What few tasks need, so that a million queued ones stay small.
+    extras: Option<Box<Extras>>,
+}
+
+#[derive(Default)]
+struct Extras {
+    callbacks: Vec<Callback>,
+    on_cancel: Option<Callback>,
+}
+
+/// What is left to do after the lock when a task was settled.
+struct Settled {
+    waiter: Option<Waiter>,
+    extras: Option<Box<Extras>>,
+    phase: Phase,
+}
+
+impl<T> Shared<T> {
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::new(State { phase: Phase::Queued, outcome: None, waiter: None, extras: None }) }
+    }
+
+    pub(crate) fn settled(outcome: Result<T>) -> Self {
+        let phase = phase_of(&outcome);
+        Self { state: Mutex::new(State { phase, outcome: Some(outcome), waiter: None, extras: None }) }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.lock().phase
+    }
+
+    /// Queued becomes running; false when the task was settled before.
+    pub(crate) fn start(&self) -> bool {
+        let mut state = self.lock();
+        if state.phase == Phase::Queued {
+            state.phase = Phase::Running;
+        }
+        state.phase == Phase::Running
+    }
+
+    /// Settles the task, unless it is settled already: then the outcome is thrown away.
+    pub(crate) fn settle(&self, outcome: Result<T>) -> bool {
+        let mut state = self.lock();
+        if state.phase.is_settled() {
+            drop(state);
+            let _ = catch_panic(move || drop(outcome));
+            return false;
+        }
+        let settled = state.settle(outcome);
+        drop(state);
+        settled.announce();
+        true
+    }
+
+    /// What happens when nobody is left who could settle the task.
+    pub(crate) fn abandon(&self) {
+        if !self.phase().is_settled() {
+            self.settle(Err(OriError::new(
+                ErrorKind::Cancelled,
+                "cancelled: its executor was shut down or dropped it unrun",
+            )));
+        }
+    }
+
+    pub(crate) fn cancel(&self) -> bool {
+        let mut state = self.lock();
+        let can_be_stopped = state.extras.as_ref().is_some_and(|extras| extras.on_cancel.is_some());
+        match state.phase {
+            Phase::Cancelled => return true,
+            Phase::Done | Phase::Failed => return false,
+            Phase::Running if !can_be_stopped => return false,
+            Phase::Queued | Phase::Running => {}
+        }
+        let mut settled = state.settle(Err(OriError::new(ErrorKind::Cancelled, "cancelled")));
+        drop(state);
+        let hook = settled.extras.as_mut().and_then(|extras| extras.on_cancel.take());
+        settled.announce();
+        hook.into_iter().for_each(contain);
+        true
+    }
+
+    /// Has `hook` called by the cancel of the task, at once if it is cancelled already.
+    pub(crate) fn on_cancel(&self, hook: Callback) {
+        let mut state = self.lock();
+        let unwanted = match state.phase {
+            Phase::Cancelled => {
+                drop(state);
+                contain(hook);
+                return;
+            }
+            Phase::Done | Phase::Failed => Some(hook),
+            Phase::Queued | Phase::Running => state.extras.get_or_insert_default().on_cancel.replace(hook),
+        };
+        drop(state);
+        let _ = catch_panic(move || drop(unwanted));
+    }
+
+    /// Has `callback` called when the task is settled, at once if it is already.
+    pub(crate) fn on_done(&self, callback: Callback) {
+        let mut state = self.lock();
+        if state.phase.is_settled() {
+            drop(state);
+            contain(callback);
+        } else {
+            state.extras.get_or_insert_default().callbacks.push(callback);
+        }
+    }
+}
+
+impl<T> State<T> {
+    fn settle(&mut self, outcome: Result<T>) -> Settled {
+        self.phase = phase_of(&outcome);
+        self.outcome = Some(outcome);
+        Settled { waiter: self.waiter.take(), extras: self.extras.take(), phase: self.phase }
+    }
+
+    /// The result, when the task is settled; `Closed` when it was taken before.
+    pub(super) fn take(&mut self) -> Option<Result<T>> {
+        if !self.phase.is_settled() {
+            return None;
+        }
+        Some(mem::take(&mut self.outcome).unwrap_or_else(|| {
+            Err(OriError::new(ErrorKind::Closed, "the result of this future was taken before"))
+        }))
+    }
+}
+
+impl Settled {
+    fn announce(self) {
+        match self.waiter {
+            Some(Waiter::Thread(thread)) => thread.unpark(),
+            Some(Waiter::Group(group, index)) => group.announce(index, self.phase),
+            Some(Waiter::Waker(waker)) => {
+                let _ = catch_panic(move || waker.wake());
+            }
+            None => {}
+        }
+        if let Some(Extras { callbacks, on_cancel }) = self.extras.map(|extras| *extras) {
+            callbacks.into_iter().for_each(contain);
+            let _ = catch_panic(move || drop(on_cancel));
+        }
+    }
+}
+
+fn phase_of<T>(outcome: &Result<T>) -> Phase {
+    match outcome {
+        Ok(_) => Phase::Done,
+        Err(error) if error.is_cancelled() => Phase::Cancelled,
+        Err(_) => Phase::Failed,
+    }
+}
+
+fn contain(callback: Callback) {
+    // The panic hook has reported it; there is nobody else to tell.
+    let _ = catch_panic(callback);
+}
