@@ -1,2 +1,107 @@
-//! The tasks of the workspace.
-fn main() {}
+//! `cargo xtask`: every task of the workspace behind one command.
+//!
+//! One file per verb. A verb gives its steps to a [`report::Report`], which prints each command so
+//! that it can be pasted, runs it, and ends with a table; a failed step never keeps the later
+//! ones from running. What the workspace contains (crates, features, examples, tests) is asked
+//! from cargo in [`workspace`], so that a new crate needs no edit here.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line program talks to its terminal"
+)]
+
+mod bench;
+mod ci;
+mod command;
+mod docs;
+mod fuzz;
+mod lint;
+mod report;
+mod stress;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use report::Report;
+use workspace::Workspace;
+
+/// What a task may fail with before its first step runs.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const HELP: &str = "\
+The tasks of the Ori workspace.
+
+Usage: cargo xtask <TASK> [--strict] [OPTIONS]
+
+Tasks:
+  lint     rustfmt, clippy for three feature settings, tidy, cargo-deny, the oldest supported Rust
+  test     unit, integration and documentation tests, then every example
+  docs     the documentation of every crate, warnings denied
+             --open             show it in the browser
+  bench    the benchmarks in ori-bench
+             --smoke            tiny sizes, results compared, nothing measured
+             --peers            also build and run the competitors
+             --only A,B         only these scenarios
+             --write FILE       write the report there (docs/benchmarks.md)
+  stress   seeded random runs of every crate that has tests/stress.rs
+             --chains N         how many chains (default 5000)
+             --seed S           repeat this run (default: a new seed, printed)
+  fuzz     the fuzz targets in fuzz/
+             --seconds N        how long each target runs (default 60)
+  tidy     the house rules over the tree, file:line for each finding
+  ci       lint, test, docs, bench --smoke and a short stress run
+  help     this text
+
+Options of every task:
+  --strict   a missing optional tool is a failure instead of a skipped step
+
+Exit code: 0 if no step failed, 1 if one did, 2 if the command line is wrong.
+";
+
+fn main() -> ExitCode {
+    match run(std::env::args_os().skip(1).collect()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}\n\nTry `cargo xtask help`.");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: Vec<OsString>) -> Result<ExitCode> {
+    let asked_for_help = args.is_empty() || args.iter().any(|arg| arg == "--help" || arg == "-h");
+    if asked_for_help || args[0] == "help" {
+        print!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let task = args[0].to_string_lossy().into_owned();
+    let (strict, options): (Vec<_>, Vec<_>) = args.into_iter().skip(1).partition(|arg| arg == "--strict");
+
+    let workspace = Workspace::load()?;
+    let mut report = Report::new(!strict.is_empty(), workspace.root.clone());
+    let mut options = lexopt::Parser::from_args(options);
+    match task.as_str() {
+        "lint" => no_options(options).map(|()| lint::run(&mut report, &workspace))?,
+        "test" => no_options(options).map(|()| test::run(&mut report, &workspace))?,
+        "docs" => docs::run(&mut report, &workspace, &docs::Options::parse(&mut options)?),
+        "bench" => bench::run(&mut report, &workspace, &bench::Options::parse(&mut options)?),
+        "stress" => stress::run(&mut report, &workspace, &stress::Options::parse(&mut options)?),
+        "fuzz" => fuzz::run(&mut report, &workspace, &fuzz::Options::parse(&mut options)?),
+        "tidy" => no_options(options).map(|()| tidy::run(&mut report, &workspace))?,
+        "ci" => no_options(options).map(|()| ci::run(&mut report, &workspace))?,
+        unknown => return Err(format!("there is no task `{unknown}`").into()),
+    }
+    Ok(report.finish())
+}
+
+/// Refuses any option: a misspelt flag that is silently ignored would pass for a stricter run.
+fn no_options(mut parser: lexopt::Parser) -> Result<()> {
+    match parser.next()? {
+        Some(arg) => Err(arg.unexpected().into()),
+        None => Ok(()),
+    }
+}
