@@ -42,11 +42,12 @@ Tasks:
   test     unit, integration and documentation tests, then every example
   docs     the documentation of every crate, warnings denied
              --open             show it in the browser
-  bench    the benchmarks in ori-bench
+  bench    the benchmarks in ori-bench, which gets all other options as they are
              --smoke            tiny sizes, results compared, nothing measured
-             --peers            also build and run the competitors
              --only A,B         only these scenarios
-             --write FILE       write the report there (docs/benchmarks.md)
+             --peers            also build and run the competitors; alone, it writes
+                                docs/benchmarks.md
+             --write FILE       write the tables there
   stress   seeded random runs of every crate that has tests/stress.rs
              --chains N         how many chains (default 5000)
              --seed S           repeat this run (default: a new seed, printed)

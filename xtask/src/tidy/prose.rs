@@ -4,32 +4,33 @@ use std::path::Path;
 
 use super::Finding;
 
-/// The first folders of paths that exist on one machine only.
-const MACHINE_FOLDERS: [&str; 4] = ["home", "root", "Users", "work"];
+/// Folders that few machines have.
+const RARE_FOLDERS: [&str; 2] = ["root", "work"];
 
-/// Absolute paths below those folders; a path that merely contains one of the names is fine.
+/// Folders that every machine has; what they hold differs.
+const PEOPLES_FOLDERS: [&str; 2] = ["home", "Users"];
+
+/// Absolute paths into those folders; a path that merely contains one of the names is fine.
 pub(super) fn machine_paths(path: &Path, text: &str) -> Vec<Finding> {
+    let is_word = |c: char| c.is_alphanumeric() || "_-.".contains(c);
+    let rare = RARE_FOLDERS.map(|folder| (folder, format!("/{folder}")));
+    let peoples = PEOPLES_FOLDERS.map(|folder| (folder, format!("/{folder}/")));
     let mut findings = Vec::new();
     for (line, words) in (1..).zip(text.lines()) {
-        if let Some(folder) = MACHINE_FOLDERS.iter().find(|folder| starts_a_path(words, folder)) {
-            findings.push(Finding::new(
-                path,
-                line,
-                "paths",
-                format!("a path below /{folder} exists on one machine only"),
-            ));
+        for (folder, start) in rare.iter().chain(&peoples) {
+            let found = words.match_indices(start).any(|(at, _)| {
+                let before = words[..at].chars().next_back();
+                let after = words[at + start.len()..].chars().next();
+                let starts = !before.is_some_and(|c| is_word(c) || "/})]*~$".contains(c));
+                starts && after.is_some_and(is_word) == start.ends_with('/')
+            });
+            if found {
+                let message = format!("a path below /{folder} exists on one machine only");
+                findings.push(Finding::new(path, line, "paths", message));
+            }
         }
     }
     findings
-}
-
-fn starts_a_path(line: &str, folder: &str) -> bool {
-    let is_word = |c: char| c.is_alphanumeric() || "_-.".contains(c);
-    line.match_indices(&format!("/{folder}")).any(|(at, found)| {
-        let before = line[..at].chars().next_back();
-        let after = line[at + found.len()..].chars().next();
-        !before.is_some_and(|c| is_word(c) || "/})]*~$".contains(c)) && !after.is_some_and(is_word)
-    })
 }
 
 /// Relative links of a Markdown file whose target `exists` does not find.
@@ -87,14 +88,14 @@ mod tests {
     #[test]
     fn paths_of_one_machine_are_found() {
         // Assembled, so that this file itself has none.
-        let text = MACHINE_FOLDERS.map(|folder| format!("see `/{folder}/me/data`")).join("\n");
-        assert_eq!(lines_with_paths(&text), [1, 2, 3, 4]);
-        assert_eq!(lines_with_paths(&format!("/{}", "root")), [1]);
+        let of = |folder: &str| lines_with_paths(&format!("\nsee `/{folder}/me/data`"));
+        assert!(RARE_FOLDERS.iter().chain(&PEOPLES_FOLDERS).all(|folder| of(folder) == [2]));
+        assert_eq!(lines_with_paths(&format!("cd /{}", RARE_FOLDERS[0])), [1]);
     }
 
     #[test]
     fn paths_that_merely_look_alike_are_not() {
-        let text = "crates/work/src\nhttps://example.org/home/page\n/workspace\n{dir}/work\n~/work\n../home";
+        let text = "ls -l /home\n/home/<you>\ncrates/work/src\nhttps://example.org/home/page\n/workspace\n{dir}/work\n~/work\n../home";
         assert_eq!(lines_with_paths(text), [0_usize; 0]);
     }
 
