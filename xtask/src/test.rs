@@ -13,11 +13,13 @@ const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 /// no more than a Rust toolchain; then each example that cargo knows of, as its own step.
 pub(crate) fn run(report: &mut Report, workspace: &Workspace) {
     report.command("tests", &Cmd::cargo("test --workspace --no-fail-fast").args(workspace.all_features()));
-    // The run above built them already; this makes sure of it, and says so where it did not.
-    report.command(
-        "build examples",
-        &Cmd::cargo("build --workspace --examples").args(workspace.all_features()),
-    );
+    if workspace.targets("example").next().is_some() {
+        // The run above built them already; this makes sure of it, and says so where it did not.
+        report.command(
+            "build examples",
+            &Cmd::cargo("build --workspace --examples").args(workspace.all_features()),
+        );
+    }
     for (package, example) in workspace.targets("example") {
         run_example(report, workspace, package, example);
     }
