@@ -63,9 +63,9 @@ impl Cmd {
         command.status().is_ok_and(|status| status.success())
     }
 
-    /// The standard output of the command, if it succeeds.
+    /// The standard output of the command, if it succeeds; what it complains about is shown.
     pub(crate) fn output(&self, root: &Path) -> Option<String> {
-        let output = self.prepare(root).stderr(Stdio::null()).output().ok()?;
+        let output = self.prepare(root).stderr(Stdio::inherit()).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 

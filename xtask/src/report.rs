@@ -88,14 +88,15 @@ impl Report {
 
     /// Notes a step that has nothing to do.
     pub(crate) fn skip(&mut self, step: &str, reason: impl Into<String>) {
-        let outcome = Outcome::Skipped(reason.into());
-        println!("\n== {step}\n-- {step}: {}", outcome.describe());
-        self.rows.push(Row { step: step.to_owned(), outcome, took: Duration::ZERO });
+        self.note(step, Outcome::Skipped(reason.into()));
     }
 
     /// Notes a step that cannot even start.
     pub(crate) fn fail(&mut self, step: &str, reason: impl Into<String>) {
-        let outcome = Outcome::Failed(reason.into());
+        self.note(step, Outcome::Failed(reason.into()));
+    }
+
+    fn note(&mut self, step: &str, outcome: Outcome) {
         println!("\n== {step}\n-- {step}: {}", outcome.describe());
         self.rows.push(Row { step: step.to_owned(), outcome, took: Duration::ZERO });
     }

@@ -59,7 +59,7 @@ impl Workspace {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(""));
         let metadata = Cmd::cargo("metadata --no-deps --format-version 1")
             .output(root)
-            .ok_or("`cargo metadata` failed: is this a checkout of the workspace?")?;
+            .ok_or("`cargo metadata` could not read the workspace; see above")?;
         Self::parse(&metadata)
     }
 
