@@ -50,6 +50,8 @@ pub(crate) struct Target {
     pub(crate) kinds: Vec<String>,
     pub(crate) source: PathBuf,
     pub(crate) required_features: Vec<String>,
+    /// Whether `cargo test` runs it without being asked for it by name.
+    pub(crate) is_tested: bool,
 }
 
 impl Workspace {
@@ -167,6 +169,9 @@ impl Package {
                         kinds: strings(field(target, "kind")),
                         source: relative(string(target, "src_path")?),
                         required_features: strings(field(target, "required-features")),
+                        is_tested: field(target, "test")
+                            .and_then(|test| test.get())
+                            .is_some_and(|&test| test),
                     })
                 })
                 .collect::<Option<_>>()?,

@@ -123,15 +123,19 @@ fn test_programs(package: &Package, manifest: &str) -> Vec<Finding> {
             own_main.push(name);
         }
     }
+    let stress = package.targets.iter().filter(|target| target.name == "stress" && target.is_tested);
+    let in_the_way = stress.map(|target| {
+        let message = "a stress test has `test = false`: `cargo xtask stress` runs it, in release";
+        Finding::new(&target.source, 1, "test-programs", message)
+    });
     let is_extra = |name: &str| name != "it" && !own_main.contains(&name);
     let extra = package.targets.iter().filter(|target| target.is("test") && is_extra(&target.name));
-    extra
-        .map(|target| {
-            let message =
-                "integration tests of a crate are one program, tests/it/main.rs (or have `harness = false`)";
-            Finding::new(&target.source, 1, "test-programs", message)
-        })
-        .collect()
+    let extra = extra.map(|target| {
+        let message =
+            "integration tests of a crate are one program, tests/it/main.rs (or have `harness = false`)";
+        Finding::new(&target.source, 1, "test-programs", message)
+    });
+    in_the_way.chain(extra).collect()
 }
 
 /// A `key = value` of a manifest with the head of its section.
@@ -218,6 +222,7 @@ mod tests {
             kinds: vec!["test".into()],
             source: format!("crates/ori-a/tests/{name}.rs").into(),
             required_features: Vec::new(),
+            is_tested: true,
         };
         let package = Package { targets: vec![test("it"), test("reenter"), test("extra")], ..package() };
         let manifest =
@@ -225,6 +230,23 @@ mod tests {
         let findings = check(&package, &manifest);
         assert_eq!(findings.len(), 1, "{findings:?}");
         assert_eq!(findings[0].path, Path::new("crates/ori-a/tests/extra.rs"));
+    }
+
+    #[test]
+    fn a_stress_test_is_left_to_its_own_task() {
+        let stress = |is_tested| Target {
+            name: "stress".into(),
+            kinds: vec!["test".into()],
+            source: "crates/ori-a/tests/stress.rs".into(),
+            required_features: Vec::new(),
+            is_tested,
+        };
+        let manifest = format!("{GOOD}\n[[test]]\nname = \"stress\"\nharness = false\n");
+        assert_eq!(
+            rules(&Package { targets: vec![stress(true)], ..package() }, &manifest),
+            ["test-programs"]
+        );
+        assert_eq!(rules(&Package { targets: vec![stress(false)], ..package() }, &manifest), [""; 0]);
     }
 
     fn table(features: &[&str], docs: &str) -> Vec<String> {
