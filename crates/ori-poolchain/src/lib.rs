@@ -1,2 +1,45 @@
 //! Send an iterable through a chain of pools.
+//!
+//! A [`PoolChain`] is described stage by stage, each stage a function with a pool of workers, and
+//! then run over anything that can be iterated. Results come in the order of the input, errors at
+//! the position of their item, and no more is in memory than the chain's buffer.
+//!
+//! ```
+//! use std::time::Duration;
+//! use ori_poolchain::PoolChain;
+//!
+//! let results: Vec<String> = PoolChain::new()
+//!     .add_threadpool(|n: u64| n * 10)
+//!     .add_threadpool(|n| n.to_string()).chunksize(2).max_workers(3)
+//!     .add_threadpool(|s| s + " is a number").timeout(Duration::from_secs(5))
+//!     .execute_eager([1, 2, 3, 4, 5])?;
+//! assert_eq!(results[4], "50 is a number");
+//! # Ok::<(), ori_errors::OriError>(())
+//! ```
+//!
+//! | to … | take |
+//! |---|---|
+//! | get results while the source is still going | [`PoolChain::execute_lazy`] |
+//! | get a `Vec`, or the first error | [`PoolChain::execute_eager`] |
+//! | borrow local variables | [`PoolChain::execute_eager_scoped`] |
+//! | test a chain without threads | [`PoolChain::execute_lazy_single_threaded`], [`PoolChain::execute_eager_single_threaded`] |
+//! | see what is going on | [`Results::stats`] |
+//!
+//! How a run works inside is told at the head of `engine/mod.rs`.
 #![forbid(unsafe_code)]
+
+mod chain;
+mod engine;
+mod execute;
+mod function;
+mod options;
+mod results;
+mod single;
+mod stats;
+mod threads;
+
+pub use chain::{Borrowing, Owned, PoolChain};
+#[doc(hidden)]
+pub use chain::{Lifetime, Stages};
+pub use results::Results;
+pub use stats::{ChainStats, StageStats};

@@ -1,0 +1,286 @@
+//! From the description of a chain to the sections of a run, back to front: a stage must know where
+//! its results go before it can be made.
+
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex};
+
+use super::intake::{Close, Input, Intake};
+use super::line::{Factory, Line, Outlet, Stage, StageLine};
+use super::meter::Meter;
+use super::port::Port;
+use super::run::Run;
+use super::section::Section;
+use super::slot::Watching;
+use super::watch::{Monitor, Pulse};
+use super::workers::{Segment, Spawn, Workers};
+use crate::function::Function;
+use crate::options::StageOptions;
+
+/// A chain that was described: how to send items `I` through to results `O`, with closures that
+/// live for `'env`.
+pub(crate) trait Plan<'env, I, O>: Send + Sync {
+    /// Puts this part of the chain before `tail`.
+    fn build<'e>(&self, build: &mut Build<'e, '_>, tail: Tail<'e, O>) -> Tail<'e, I>
+    where
+        'env: 'e;
+}
+
+/// The part of a run that is built already, typed by what enters it.
+pub(crate) struct Tail<'e, T> {
+    line: Factory<'e, T>,
+    /// Where a batch enters that comes from elsewhere.
+    port: Arc<Port<'e, T>>,
+    /// The section that the line belongs to so far, and the stage that is first in it.
+    section: Option<(Arc<Workers<'e>>, usize)>,
+}
+
+impl<'e, T> Tail<'e, T> {
+    /// The line of one worker that does everything: for the thread that asks for results.
+    pub(crate) fn line(&self) -> Box<dyn Line<T> + 'e> {
+        (self.line)(&Pulse::new())
+    }
+}
+
+/// The source of a run, and who reads it.
+pub(crate) struct Front<'e> {
+    pub(crate) source: Arc<dyn Close + 'e>,
+    pub(crate) knows_length: bool,
+    pub(crate) workers: Arc<Workers<'e>>,
+}
+
+/// A stage, as its statistics see it.
+pub(crate) struct Metered<'e> {
+    pub(crate) name: Arc<str>,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) workers: Arc<Workers<'e>>,
+}
+
+/// A run while it is built.
+pub(crate) struct Build<'e, 'a> {
+    run: Arc<Run<'e>>,
+    monitor: Arc<Monitor<'e>>,
+    stages: &'a [StageOptions],
+    meters: Vec<Arc<Meter>>,
+    /// The workers of each stage.
+    workers: Vec<Option<Arc<Workers<'e>>>>,
+    segments: Vec<Arc<dyn Segment<'e> + 'e>>,
+    place: Place<'e, 'a>,
+    ordered: bool,
+}
+
+/// Where the stages run.
+pub(crate) enum Place<'e, 'a> {
+    /// All of them in the thread that asks for results.
+    Caller,
+    /// Each with the spawner that this gives for it.
+    Workers(&'a dyn Fn(&StageOptions) -> Arc<dyn Spawn<'e> + 'e>),
+}
+
+impl<'e, 'a> Build<'e, 'a> {
+    pub(crate) fn new(
+        run: Arc<Run<'e>>,
+        monitor: Arc<Monitor<'e>>,
+        stages: &'a [StageOptions],
+        ordered: bool,
+        place: Place<'e, 'a>,
+    ) -> Self {
+        let meters = stages.iter().map(|_| Arc::default()).collect();
+        let workers = stages.iter().map(|_| None).collect();
+        Self { run, monitor, stages, meters, workers, segments: Vec::new(), place, ordered }
+    }
+    /// The end of the chain: results wait for the consumer.
+    pub(crate) fn outlet<O: Send + 'e>(&self) -> (Tail<'e, O>, Arc<Port<'e, O>>) {
+        let port = Arc::new(Port::to_consumer(Arc::clone(&self.run), self.ordered));
+        (Tail { line: outlet_line(&port), port: Arc::clone(&port), section: None }, port)
+    }
+
+    /// Puts a stage before `tail`: into its section, if they share their workers, or into a new one.
+    pub(crate) fn stage<A, B>(
+        &mut self,
+        part: StagePart,
+        function: &Arc<dyn Function<A, B> + 'e>,
+        share: Option<fn(&A) -> A>,
+        tail: Tail<'e, B>,
+    ) -> Tail<'e, A>
+    where
+        A: Send + 'e,
+        B: Send + 'e,
+    {
+        let options = &self.stages[part.index];
+        let tail = match &tail.section {
+            Some((_, follower)) if !self.shares_workers(part.index, *follower) => self.close(tail),
+            _ => tail,
+        };
+        let workers = match &tail.section {
+            Some((workers, _)) => Arc::clone(workers),
+            None => self.new_workers(options),
+        };
+        workers.add_stage(size_of::<A>().max(size_of::<B>()), function.is_stateless());
+        self.workers[part.index] = Some(Arc::clone(&workers));
+        let watching = self.watching(options, part.main, share);
+        if watching.is_some() {
+            workers.add_stage(0, false);
+        }
+        let stage = Arc::new(Stage {
+            name: Arc::clone(&options.name),
+            function: Arc::clone(function),
+            workers: Arc::clone(&workers),
+            port: Arc::new(Port::to_workers(Arc::clone(&workers))),
+            next: tail.port,
+            meter: Arc::clone(&self.meters[part.index]),
+            counts: part.main,
+            watching,
+        });
+        let port = Arc::clone(&stage.port);
+        let next = tail.line;
+        let line: Factory<'e, A> = Arc::new(move |pulse| {
+            let runner = Arc::clone(&stage.function).runner();
+            Box::new(StageLine::new(Arc::clone(&stage), runner, next(pulse), pulse))
+        });
+        Tail { line, port, section: Some((workers, part.index)) }
+    }
+
+    /// The first section, which reads the source.
+    pub(crate) fn front<S>(&mut self, tail: Tail<'e, S::Item>, source: S) -> Front<'e>
+    where
+        S: Iterator + Send + 'e,
+        S::Item: Send + 'e,
+    {
+        let (workers, _) = tail.section.expect("an empty chain is not built");
+        self.run.set_front(Arc::downgrade(&workers));
+        let intake = Arc::new(Intake::new(Arc::clone(&self.run), Arc::clone(&workers), source));
+        let front = Front {
+            source: Arc::clone(&intake) as _,
+            knows_length: intake.knows_length(),
+            workers: Arc::clone(&workers),
+        };
+        self.section(workers, Some(intake), tail.line);
+        front
+    }
+
+    /// The sections, the last one first, and what the statistics look at.
+    pub(crate) fn finish(self) -> (Vec<Arc<dyn Segment<'e> + 'e>>, Vec<Metered<'e>>) {
+        let stages = self.stages.iter().zip(self.meters).zip(self.workers);
+        let stages = stages.filter_map(|((options, meter), workers)| {
+            Some(Metered { name: Arc::clone(&options.name), meter, workers: workers? })
+        });
+        (self.segments, stages.collect())
+    }
+
+    /// Ends the section that `tail` begins with: what comes before it hands over through a port.
+    fn close<B: Send + 'e>(&mut self, tail: Tail<'e, B>) -> Tail<'e, B> {
+        let Some((workers, _)) = tail.section else { return tail };
+        self.section(workers, None, tail.line);
+        Tail { line: outlet_line(&tail.port), port: tail.port, section: None }
+    }
+
+    fn section<A: Send + 'e>(
+        &mut self,
+        workers: Arc<Workers<'e>>,
+        input: Option<Arc<dyn Input<A> + 'e>>,
+        line: Factory<'e, A>,
+    ) {
+        let section = Arc::new(Section {
+            workers: Arc::clone(&workers),
+            monitor: Arc::clone(&self.monitor),
+            input,
+            line,
+        });
+        let segment: Arc<dyn Segment<'e> + 'e> = section;
+        workers.set_segment(Arc::downgrade(&segment));
+        self.segments.push(segment);
+    }
+
+    fn shares_workers(&self, stage: usize, follower: usize) -> bool {
+        stage == follower
+            || matches!(self.place, Place::Caller)
+            || self.stages[stage].shares_workers(&self.stages[follower])
+    }
+
+    fn new_workers(&self, options: &StageOptions) -> Arc<Workers<'e>> {
+        let spawner = match &self.place {
+            Place::Caller => Arc::new(Nowhere) as Arc<dyn Spawn<'e> + 'e>,
+            Place::Workers(spawner) => spawner(options),
+        };
+        Arc::new(Workers::new(Arc::clone(&self.run), spawner, options.workers(), options.chunksize))
+    }
+
+    fn watching<A>(
+        &self,
+        options: &StageOptions,
+        main: bool,
+        share: Option<fn(&A) -> A>,
+    ) -> Option<Watching<'e, A>> {
+        let by_caller = matches!(self.place, Place::Caller);
+        let unordered = !self.ordered && !by_caller;
+        let retries = if share.is_some() { options.retries } else { 0 };
+        let wanted = options.timeout.is_some() || retries > 0 || unordered;
+        (main && wanted).then(|| Watching {
+            monitor: Arc::clone(&self.monitor),
+            by_caller,
+            limit: options.timeout,
+            retries,
+            share,
+            unordered,
+            tried: Mutex::default(),
+        })
+    }
+}
+
+/// Which of the user's stages a part of a run belongs to. The adapters around a stage's function
+/// belong to that stage too, but only the function itself is counted and watched.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct StagePart {
+    pub(crate) index: usize,
+    pub(crate) main: bool,
+}
+
+fn outlet_line<'e, T: Send + 'e>(port: &Arc<Port<'e, T>>) -> Factory<'e, T> {
+    let port = Arc::clone(port);
+    Arc::new(move |_| Box::new(Outlet(Arc::clone(&port))))
+}
+
+/// The spawner of a run that starts nothing.
+pub(crate) struct Nowhere;
+
+impl<'e> Spawn<'e> for Nowhere {
+    fn spawn(&self, _job: Box<dyn FnOnce() + Send + 'e>) -> ori_errors::Result<()> {
+        Ok(())
+    }
+}
+
+/// The beginning of every chain: items as they come from the source.
+pub(crate) struct Start<T>(pub(crate) PhantomData<fn(T)>);
+
+impl<'env, T> Plan<'env, T, T> for Start<T> {
+    fn build<'e>(&self, _build: &mut Build<'e, '_>, tail: Tail<'e, T>) -> Tail<'e, T>
+    where
+        'env: 'e,
+    {
+        tail
+    }
+}
+
+/// A chain and one stage more.
+pub(crate) struct Then<'env, I, A, B> {
+    pub(crate) before: Arc<dyn Plan<'env, I, A> + 'env>,
+    pub(crate) function: Arc<dyn Function<A, B> + 'env>,
+    pub(crate) share: Option<fn(&A) -> A>,
+    pub(crate) part: StagePart,
+}
+
+impl<'env, I, A, B> Plan<'env, I, B> for Then<'env, I, A, B>
+where
+    I: 'env,
+    A: Send + 'env,
+    B: Send + 'env,
+{
+    fn build<'e>(&self, build: &mut Build<'e, '_>, tail: Tail<'e, B>) -> Tail<'e, I>
+    where
+        'env: 'e,
+    {
+        let function: Arc<dyn Function<A, B> + 'e> = Arc::clone(&self.function) as _;
+        let tail = build.stage(self.part, &function, self.share, tail);
+        self.before.build(build, tail)
+    }
+}

@@ -1,0 +1,215 @@
+//! [`Execution`]: a run from the consumer's side.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Wake, Waker};
+use std::thread::Thread;
+use std::time::Duration;
+
+use ori_errors::OriError;
+
+use super::batch::Batch;
+use super::build::{Build, Front, Metered, Place, Plan};
+use super::intake::Close;
+use super::port::Port;
+use super::run::Run;
+use super::watch::Monitor;
+use super::workers::{Segment, Spawn};
+use crate::options::{ChainOptions, StageOptions};
+use crate::stats::{ChainStats, StageStats};
+
+/// A run that was started, and what the consumer has had of it.
+pub(crate) struct Execution<'e, O> {
+    run: Arc<Run<'e>>,
+    monitor: Arc<Monitor<'e>>,
+    stages: Vec<Metered<'e>>,
+    /// The only section, where the consumer may help.
+    helps: Option<Arc<dyn Segment<'e> + 'e>>,
+    /// Keeps the sections alive, which know each other only weakly.
+    _segments: Vec<Arc<dyn Segment<'e> + 'e>>,
+    source: Arc<dyn Close + 'e>,
+    may_pull: bool,
+    results: Arc<Port<'e, O>>,
+    ordered: bool,
+    /// How many items have come out.
+    taken: u64,
+    /// Items of the last batch, which the consumer may still hold.
+    held: usize,
+}
+
+/// What an execution gives next.
+pub(crate) enum Next<O> {
+    Batch(Batch<O>),
+    /// The run cannot go on.
+    Failed(OriError),
+    End,
+}
+
+/// Where the stages of a run find their threads.
+pub(crate) struct Threads<'e, 'a> {
+    /// The chain's own.
+    pub(crate) own: Arc<dyn Spawn<'e> + 'e>,
+    /// Those of a stage that brought an executor.
+    pub(crate) of_stage: &'a dyn Fn(&StageOptions) -> Option<Arc<dyn Spawn<'e> + 'e>>,
+}
+
+impl<'e, O: Send + 'e> Execution<'e, O> {
+    /// Starts a run of `plan` over `source`. An `eager` run may read the source in the consumer's
+    /// thread too.
+    pub(crate) fn start<'env, S>(
+        plan: &(dyn Plan<'env, S::Item, O> + 'env),
+        stages: &[StageOptions],
+        options: &ChainOptions,
+        threads: &Threads<'e, '_>,
+        source: S,
+        eager: bool,
+    ) -> Self
+    where
+        'env: 'e,
+        S: Iterator + Send + 'e,
+        S::Item: Send + 'e,
+    {
+        let run = Arc::new(Run::new(options.buffer));
+        let monitor = Arc::new(Monitor::new(Arc::clone(&run), Arc::clone(&threads.own)));
+        let spawner =
+            |stage: &StageOptions| (threads.of_stage)(stage).unwrap_or_else(|| Arc::clone(&threads.own));
+        let place = Place::Workers(&spawner);
+        let mut build = Build::new(Arc::clone(&run), Arc::clone(&monitor), stages, !options.unordered, place);
+        let (outlet, results) = build.outlet();
+        let tail = plan.build(&mut build, outlet);
+        let Front { source, knows_length, workers } = build.front(tail, source);
+
+        let (segments, stages) = build.finish();
+        let only = segments.len() == 1 && !options.unordered;
+        if only {
+            workers.allow_help();
+        }
+        let helps = segments.first().filter(|_| workers.can_be_helped()).cloned();
+        workers.offer();
+        Self {
+            run,
+            monitor,
+            stages,
+            helps,
+            _segments: segments,
+            source,
+            may_pull: eager && knows_length,
+            results,
+            ordered: !options.unordered,
+            taken: 0,
+            held: 0,
+        }
+    }
+
+    /// The next batch; waits for it in this thread.
+    pub(crate) fn next(&mut self) -> Next<O> {
+        loop {
+            if let Some(next) = self.try_next() {
+                return next;
+            }
+            if self.help() {
+                continue;
+            }
+            self.run.register_consumer(&Waker::from(Arc::new(Parked(std::thread::current()))));
+            if !self.is_ready() {
+                std::thread::park();
+            }
+        }
+    }
+
+    /// The next batch, if it is there.
+    fn try_next(&mut self) -> Option<Next<O>> {
+        self.run.release(std::mem::take(&mut self.held));
+        if let Some(batch) = self.results.queue().take_at(self.position()) {
+            self.held = batch.len();
+            self.taken += batch.len() as u64;
+            return Some(Next::Batch(batch));
+        }
+        if let Some(error) = self.run.take_failure() {
+            return Some(Next::Failed(error));
+        }
+        if self.run.is_drained(self.taken) || self.run.is_stopped() {
+            self.finish();
+            return Some(Next::End);
+        }
+        None
+    }
+
+    /// Where the next batch must begin.
+    fn position(&self) -> Option<u64> {
+        self.ordered.then_some(self.taken)
+    }
+
+    /// Runs a batch in this thread, if that is of use.
+    fn help(&self) -> bool {
+        let Some(segment) = &self.helps else { return false };
+        let workers = segment.workers();
+        let first = self.may_pull && workers.is_new();
+        (first || workers.is_cheap()) && segment.help(self.may_pull)
+    }
+
+    /// Whether there is something to do, after the waker was left.
+    fn is_ready(&self) -> bool {
+        self.results.queue().ready_at(self.position())
+            || self.run.is_drained(self.taken)
+            || self.run.is_stopped()
+            || self.helps.as_ref().is_some_and(|segment| segment.workers().is_cheap() && segment.can_help())
+    }
+
+    /// An empty buffer for a batch to come.
+    pub(crate) fn recycle(&self, buffer: Vec<O>) {
+        self.results.queue().recycle(buffer);
+    }
+}
+
+impl<O> Execution<'_, O> {
+    /// Ends the run: nothing is started any more, and what waits is dropped.
+    pub(crate) fn finish(&self) {
+        self.run.stop();
+        self.monitor.end();
+        self.source.close();
+        self.run.wake_consumer();
+    }
+
+    pub(crate) fn stats(&self) -> ChainStats {
+        let elapsed = self.run.started.elapsed();
+        let stages = self.stages.iter().map(|stage| {
+            let Metered { name, meter, workers } = stage;
+            let busy = Duration::from_nanos(meter.busy_nanos.load(Relaxed));
+            let most = u32::try_from(workers.most()).unwrap_or(u32::MAX);
+            StageStats {
+                name: name.to_string(),
+                items: meter.items.load(Relaxed),
+                errors: meter.errors.load(Relaxed),
+                retries: meter.retries.load(Relaxed),
+                busy,
+                waiting: elapsed.saturating_mul(most).saturating_sub(busy),
+                workers: workers.most(),
+                running: workers.running(),
+                queued: workers.queued_batches(),
+                replaced: meter.lost.load(Relaxed),
+            }
+        });
+        ChainStats { elapsed, stages: stages.collect() }
+    }
+}
+
+impl<O> Drop for Execution<'_, O> {
+    fn drop(&mut self) {
+        self.finish();
+        drop(self.results.queue().clear());
+    }
+}
+
+/// Wakes a parked thread.
+struct Parked(Thread);
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
+    }
+}

@@ -1,0 +1,321 @@
+//! [`Intake`]: the source of a chain, read in batches by whoever needs input.
+//!
+//! No lock is held while the user's iterator runs: it is taken out, read and put back, so one
+//! worker reads at a time and the others go on with what there is.
+//!
+//! # Sources that block
+//! A source of unknown length (a channel, a walk over folders, lines of a pipe) may block at any
+//! item, perhaps until the items before it are done. So each of its items is *staged* the moment
+//! it is read, where every worker finds it. A source that knows its length (a range, a vector, a
+//! slice) is read in whole batches, which costs a tenth.
+//!
+//! The consumer never reads the source of a lazy run, since it would be late for the results if
+//! the source blocked. When it helps, the reader stages whole batches for it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{Arc, Mutex};
+
+use ori_errors::{OriError, catch_panic};
+
+use super::batch::Batch;
+use super::lock::lock;
+use super::run::Run;
+use super::workers::Workers;
+
+/// The end of a source.
+pub(crate) trait Close: Send + Sync {
+    /// Drops the source and what was staged, unless somebody is reading: then he will.
+    fn close(&self);
+}
+
+/// Where the first section's items come from.
+pub(crate) trait Input<A>: Close {
+    /// A batch that lies ready.
+    fn take_staged(&self) -> Option<Batch<A>>;
+    /// Reads the source for one batch, or stages items on the way.
+    fn pull(&self) -> Pull<A>;
+    /// Puts a pulled batch where another worker finds it.
+    fn stage(&self, batch: Batch<A>);
+    /// Whether `pull` would read now.
+    fn can_pull(&self) -> bool;
+    /// Whether batches lie ready.
+    fn has_staged(&self) -> bool;
+    /// Whether reading the source should not block: it knows its length.
+    fn knows_length(&self) -> bool;
+}
+
+/// What reading the source gave.
+pub(crate) enum Pull<A> {
+    Batch(Batch<A>),
+    /// Items may have been staged; look there.
+    Staged,
+    /// Somebody else reads, or the window is full, or the source has ended.
+    Nothing,
+}
+
+pub(crate) struct Intake<'e, S: Iterator> {
+    run: Arc<Run<'e>>,
+    workers: Arc<Workers<'e>>,
+    /// The source does not know its length, and so may block.
+    open: bool,
+    state: Mutex<State<S>>,
+    /// The source is there to be read. Mirrors `state`, to be asked without the lock.
+    present: AtomicBool,
+    staged: AtomicUsize,
+}
+
+struct State<S: Iterator> {
+    /// Out while somebody reads, and after the end.
+    source: Option<Box<S>>,
+    staged: VecDeque<Batch<S::Item>>,
+    spares: Vec<Vec<S::Item>>,
+    /// The position of the next item.
+    next: u64,
+}
+
+/// Batches that are staged for a consumer that helps.
+const STAGED_FOR_CONSUMER: usize = 2;
+/// More spare buffers than this are freed.
+const MOST_SPARES: usize = 4;
+
+impl<'e, S> Intake<'e, S>
+where
+    S: Iterator + Send,
+    S::Item: Send,
+{
+    pub(crate) fn new(run: Arc<Run<'e>>, workers: Arc<Workers<'e>>, source: S) -> Self {
+        let open = known_length(&source).is_none();
+        if open {
+            workers.add_reader();
+        }
+        let state =
+            State { source: Some(Box::new(source)), staged: VecDeque::new(), spares: Vec::new(), next: 0 };
+        Self {
+            run,
+            workers,
+            open,
+            state: Mutex::new(state),
+            present: AtomicBool::new(true),
+            staged: AtomicUsize::new(0),
+        }
+    }
+
+    fn recycle(&self, buffer: Vec<S::Item>) {
+        debug_assert!(buffer.is_empty());
+        let mut state = lock(&self.state);
+        if state.spares.len() < MOST_SPARES && buffer.capacity() > 0 {
+            state.spares.push(buffer);
+        }
+    }
+
+    /// How many items to read at once, with so many left.
+    fn wanted(&self, remaining: Option<usize>) -> usize {
+        let (size, most) = (self.workers.batch_size(remaining), self.workers.most());
+        if self.workers.has_chunksize() {
+            return size.min(self.run.window());
+        }
+        // A window that the user set is shared by all workers, one batch running and one waiting.
+        size.min(self.run.window() / (2 * most)).max(1)
+    }
+
+    /// Reads up to `most` items into one batch; the second value says whether the source ended.
+    fn read(&self, source: &mut S, mut buffer: Vec<S::Item>, most: usize) -> (Batch<S::Item>, bool) {
+        let first = lock(&self.state).next;
+        buffer.reserve(most);
+        let outcome = catch_panic(|| buffer.extend(source.by_ref().take(most)));
+        let mut ended = buffer.len() < most;
+        let mut errors = Vec::new();
+        if let Err(error) = outcome {
+            errors.push(source_error(first + buffer.len() as u64, error));
+            ended = true;
+        }
+        let batch = Batch::with_errors(first, buffer, errors);
+        lock(&self.state).next = batch.end();
+        self.run.add_pulled(batch.len());
+        (batch, ended)
+    }
+
+    /// Reads item by item and stages each at once, until there is a batch or no room.
+    fn read_openly(&self, source: &mut S, room: usize) -> bool {
+        let size = self.wanted(None);
+        for _ in 0..room {
+            let (item, ended) = match catch_panic(|| source.next()) {
+                Ok(Some(item)) => (Ok(item), false),
+                Ok(None) => return true,
+                Err(error) => (Err(error), true),
+            };
+            self.run.add_pulled(1);
+            let enough = self.stage_item(item, size);
+            if ended || enough || self.run.is_stopped() {
+                return ended;
+            }
+            self.call_for_staged();
+        }
+        false
+    }
+
+    /// Adds an item to the last staged batch; says whether that has `size` items now.
+    fn stage_item(&self, item: Result<S::Item, OriError>, size: usize) -> bool {
+        let mut state = lock(&self.state);
+        let first = state.next;
+        state.next += 1;
+        if state.staged.back().is_none_or(|batch| batch.len() >= size) {
+            let buffer = state.spares.pop().unwrap_or_default();
+            state.staged.push_back(Batch::new(first, buffer));
+            self.staged.store(state.staged.len(), SeqCst);
+        }
+        let batch = state.staged.back_mut().expect("a batch was just staged");
+        match item {
+            Ok(item) => batch.values.push(item),
+            Err(error) => batch.errors.push(source_error(first, error)),
+        }
+        batch.len() >= size
+    }
+
+    /// Somebody idle may take what is staged: a worker, or a consumer that waits.
+    fn call_for_staged(&self) {
+        self.workers.offer();
+        if self.workers.can_be_helped() && self.workers.is_cheap() {
+            self.run.wake_consumer();
+        }
+    }
+
+    /// Puts the source back, or drops it if nobody will read it again.
+    fn put_back(&self, source: Box<S>, ended: bool) {
+        if !ended && !self.run.is_stopped() {
+            lock(&self.state).source = Some(source);
+            self.present.store(true, SeqCst);
+            if !self.run.is_stopped() {
+                return;
+            }
+            // The run was stopped in between, and whoever did it may have found no source to drop.
+            self.close();
+        } else {
+            drop_source(source);
+        }
+        if ended {
+            self.run.end_source();
+        }
+    }
+}
+
+impl<S> Input<S::Item> for Intake<'_, S>
+where
+    S: Iterator + Send,
+    S::Item: Send,
+{
+    fn take_staged(&self) -> Option<Batch<S::Item>> {
+        if self.staged.load(SeqCst) == 0 {
+            return None;
+        }
+        let mut state = lock(&self.state);
+        let batch = state.staged.pop_front();
+        self.staged.store(state.staged.len(), SeqCst);
+        batch
+    }
+
+    fn pull(&self) -> Pull<S::Item> {
+        self.run.fit_window(self.workers.most(), self.workers.batch_size(None));
+        let room = self.run.room_or_full(self.wanted(None));
+        if room == 0 {
+            return Pull::Nothing;
+        }
+        let (mut source, buffer) = {
+            let mut state = lock(&self.state);
+            let Some(source) = state.source.take() else { return Pull::Nothing };
+            self.present.store(false, SeqCst);
+            (source, state.spares.pop().unwrap_or_default())
+        };
+        let remaining = if self.open { None } else { known_length(&*source) };
+        let Some(remaining) = remaining else {
+            self.recycle(buffer);
+            let ended = self.read_openly(&mut source, room);
+            self.put_back(source, ended);
+            return Pull::Staged;
+        };
+
+        let size = self.wanted(Some(remaining)).min(room);
+        let (batch, mut ended) = self.read(&mut source, buffer, size);
+        // Room for the consumer's batches, but never at the cost of a full window.
+        if !ended && self.workers.can_be_helped() && self.workers.is_cheap() {
+            let mut added = false;
+            while !ended
+                && self.staged.load(Relaxed) < STAGED_FOR_CONSUMER
+                && self.run.room_for(size) >= size
+                && !self.run.is_stopped()
+            {
+                let buffer = lock(&self.state).spares.pop().unwrap_or_default();
+                let (extra, end) = self.read(&mut source, buffer, size);
+                ended = end;
+                self.stage(extra);
+                added = true;
+            }
+            if added {
+                self.run.wake_consumer();
+            }
+        }
+        self.put_back(source, ended);
+        if batch.len() == 0 { Pull::Staged } else { Pull::Batch(batch) }
+    }
+
+    fn stage(&self, batch: Batch<S::Item>) {
+        if batch.len() == 0 {
+            return;
+        }
+        let mut state = lock(&self.state);
+        let place = state.staged.partition_point(|other| other.first() < batch.first());
+        state.staged.insert(place, batch);
+        self.staged.store(state.staged.len(), SeqCst);
+    }
+
+    fn can_pull(&self) -> bool {
+        self.present.load(SeqCst) && self.run.room_for(self.wanted(None)) > 0
+    }
+
+    fn has_staged(&self) -> bool {
+        self.staged.load(SeqCst) > 0
+    }
+
+    fn knows_length(&self) -> bool {
+        !self.open
+    }
+}
+
+impl<S> Close for Intake<'_, S>
+where
+    S: Iterator + Send,
+    S::Item: Send,
+{
+    fn close(&self) {
+        let (source, staged) = {
+            let mut state = lock(&self.state);
+            self.present.store(false, SeqCst);
+            self.staged.store(0, SeqCst);
+            (state.source.take(), std::mem::take(&mut state.staged))
+        };
+        if let Some(source) = source {
+            drop_source(source);
+        }
+        drop(staged);
+    }
+}
+
+/// How many items are left, if the source says so exactly.
+fn known_length<S: Iterator>(source: &S) -> Option<usize> {
+    match catch_panic(|| source.size_hint()) {
+        Ok((least, Some(most))) if least == most => Some(least),
+        _ => None,
+    }
+}
+
+fn source_error(position: u64, error: OriError) -> (u64, OriError) {
+    (position, error.with_stage("source").with_item(position))
+}
+
+/// Drops user code's iterator; a panic in its `Drop` must not take a worker along.
+fn drop_source<S>(source: Box<S>) {
+    // Nobody is left to whom that panic could be an item's error; the hook has printed it.
+    drop(catch_panic(|| drop(source)));
+}

@@ -1,0 +1,173 @@
+//! [`Line`]: what one worker does with a batch, stage by stage.
+//!
+//! Stages that share their workers form one line: the batch stays in one thread and in its cache,
+//! and goes through one stage after the other. A line ends in the port of the next segment, or of
+//! the consumer.
+//!
+//! # A batch that takes too long
+//! The size of a batch follows from what items cost so far. When they suddenly cost far more, the
+//! monitor sets the worker's stop flag: the stage passes on what is done and puts the rest back
+//! into its port, in small batches for everybody.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use ori_errors::catch_panic;
+
+use super::batch::{Batch, merge_errors, position};
+use super::meter::Meter;
+use super::port::Port;
+use super::slot::{Slot, Watching};
+use super::watch::Pulse;
+use super::workers::Workers;
+use crate::function::{Function, Runner};
+
+/// One worker's way through a segment, from a stage to the end.
+pub(crate) trait Line<A> {
+    /// Runs a batch through this stage and those behind it.
+    fn feed(&mut self, batch: Batch<A>) -> Fed;
+    /// Runs one batch that waits at a stage of this line, the last stage first.
+    fn resume(&mut self) -> Option<Fed>;
+}
+
+/// What became of a batch, and of the worker.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fed {
+    /// It ran; so many items.
+    Done(usize),
+    /// It took too long, and the rest was put back.
+    Split(usize),
+    /// The worker was stuck past a time limit and has been replaced.
+    Lost,
+}
+
+/// Makes a line for a worker.
+pub(crate) type Factory<'e, A> = Arc<dyn Fn(&Arc<Pulse>) -> Box<dyn Line<A> + 'e> + Send + Sync + 'e>;
+
+/// A stage of a run: what all its workers share.
+pub(crate) struct Stage<'e, A, B> {
+    pub(crate) name: Arc<str>,
+    pub(crate) function: Arc<dyn Function<A, B> + 'e>,
+    pub(crate) workers: Arc<Workers<'e>>,
+    /// Batches that wait here.
+    pub(crate) port: Arc<Port<'e, A>>,
+    /// Where results go that leave their worker.
+    pub(crate) next: Arc<Port<'e, B>>,
+    pub(crate) meter: Arc<Meter>,
+    /// Items are counted here, not only errors.
+    pub(crate) counts: bool,
+    /// Set when items are watched one by one: for a time limit, for another try, or so that a
+    /// slow item delays no other.
+    pub(crate) watching: Option<Watching<'e, A>>,
+}
+
+pub(crate) struct StageLine<'e, A, B> {
+    stage: Arc<Stage<'e, A, B>>,
+    runner: Box<dyn Runner<A, B> + 'e>,
+    next: Box<dyn Line<B> + 'e>,
+    pulse: Arc<Pulse>,
+    slot: Option<Arc<Slot<'e, A, B>>>,
+}
+
+impl<'e, A, B> StageLine<'e, A, B>
+where
+    A: Send + 'e,
+    B: Send + 'e,
+{
+    pub(crate) fn new(
+        stage: Arc<Stage<'e, A, B>>,
+        runner: Box<dyn Runner<A, B> + 'e>,
+        next: Box<dyn Line<B> + 'e>,
+        pulse: &Arc<Pulse>,
+    ) -> Self {
+        let slot = stage.watching.as_ref().map(|watching| Slot::new(&stage, watching));
+        Self { stage, runner, next, pulse: Arc::clone(pulse), slot }
+    }
+
+    /// Runs the whole batch in one go. What is left when the stop flag is set goes back.
+    fn run(&mut self, batch: Batch<A>) -> (Batch<B>, bool) {
+        let stage = &*self.stage;
+        let first = batch.first();
+        let Batch { mut values, errors, .. } = batch;
+        let all = values.len();
+        let mut out = stage.next.queue().spare(all);
+        let mut failed = Vec::new();
+        let mut items = values.drain(..);
+        let started = Instant::now();
+        while items.len() > 0 {
+            let outcome = catch_panic(|| self.runner.run(&mut items, &mut out, self.pulse.stop()));
+            let error = match outcome {
+                Ok(Ok(())) if items.len() > 0 => break,
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => error,
+                Err(panic) => {
+                    self.runner.reset();
+                    panic
+                }
+            };
+            let place = position(first, &errors, all - items.len() - 1);
+            failed.push((place, error.with_stage(&*stage.name).with_item(place)));
+        }
+        let ran = if stage.counts { all - items.len() } else { 0 };
+        stage.meter.count(ran, failed.len(), started.elapsed());
+
+        let rest: Vec<A> = items.collect();
+        stage.port.queue().recycle(values);
+        let split = !rest.is_empty();
+        let errors = if split {
+            let boundary = position(first, &errors, all - rest.len());
+            let mut done = errors;
+            let later = done.split_off(done.partition_point(|(place, _)| *place < boundary));
+            stage.port.put(Batch::with_errors(boundary, rest, later));
+            done
+        } else {
+            errors
+        };
+        (Batch::with_errors(first, out, merge_errors(errors, failed)), split)
+    }
+}
+
+impl<'e, A, B> Line<A> for StageLine<'e, A, B>
+where
+    A: Send + 'e,
+    B: Send + 'e,
+{
+    fn feed(&mut self, batch: Batch<A>) -> Fed {
+        let (batch, split) = match (&self.slot, &self.stage.watching) {
+            (Some(slot), Some(watching)) => match slot.run(watching, &mut *self.runner, batch) {
+                Some(batch) => (batch, false),
+                None => return Fed::Lost,
+            },
+            _ => self.run(batch),
+        };
+        match self.next.feed(batch) {
+            Fed::Done(done) if split => Fed::Split(done),
+            fed => fed,
+        }
+    }
+
+    fn resume(&mut self) -> Option<Fed> {
+        if let Some(fed) = self.next.resume() {
+            return Some(fed);
+        }
+        let batch = self.stage.port.take(self.stage.workers.batch_size(None))?;
+        Some(self.feed(batch))
+    }
+}
+
+/// The end of a line: batches go to somebody else's port.
+pub(crate) struct Outlet<'e, T>(pub(crate) Arc<Port<'e, T>>);
+
+impl<T> Line<T> for Outlet<'_, T> {
+    fn feed(&mut self, batch: Batch<T>) -> Fed {
+        let items = batch.len();
+        if items > 0 {
+            self.0.put(batch);
+        }
+        Fed::Done(items)
+    }
+
+    fn resume(&mut self) -> Option<Fed> {
+        None
+    }
+}

@@ -1,0 +1,40 @@
+//! The engine: how one execution of a chain runs.
+//!
+//! ```text
+//!            ┌ section: workers that share limits ───────────────┐
+//!  source ─► intake ─► stage ─► stage ─► … ─► outlet ─► port ─► next section …
+//!              ▲         │ rest of a split batch                       │
+//!              │         ▼                                             ▼
+//!           window     port                                port (reorder buffer) ─► consumer
+//! ```
+//!
+//! * [`batch`]: neighbouring items that travel together, named by the position of the first.
+//! * [`intake`]: the source, read in batches by whoever needs input.
+//! * [`section`]: the work loop of a worker; [`workers`]: how many of them, and the batch size.
+//! * [`line`](mod@line): one worker's way through the stages of a section.
+//! * [`port`], [`queue`]: where batches wait, sorted by position: between sections, after a split,
+//!   and before the consumer.
+//! * [`run`]: what all of one execution share: stop, window, consumer.
+//! * [`watch`], [`slot`]: the monitor, and batches that it can take away from a stuck worker.
+//! * [`execution`]: a run from the consumer's side.
+//! * [`build`]: from the description of a chain to its sections, back to front.
+//!
+//! A stage that runs elsewhere (in processes, on a runtime) needs only a [`port`] to take batches
+//! from and a port to put results into: order, window, errors and statistics do not care who ran
+//! an item.
+
+pub(crate) mod batch;
+pub(crate) mod build;
+pub(crate) mod execution;
+pub(crate) mod intake;
+pub(crate) mod line;
+mod lock;
+pub(crate) use lock::lock;
+pub(crate) mod meter;
+pub(crate) mod port;
+pub(crate) mod queue;
+pub(crate) mod run;
+pub(crate) mod section;
+pub(crate) mod slot;
+pub(crate) mod watch;
+pub(crate) mod workers;

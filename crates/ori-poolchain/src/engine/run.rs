@@ -1,0 +1,203 @@
+//! [`Run`]: what all parts of one execution share: whether it goes on, how far source and consumer
+//! are, and who waits.
+//!
+//! # The window
+//! `pulled - released` items are inside the chain. The source is read only while that is below the
+//! window; the consumer releases a batch when it asks for the one after. Whoever finds the window
+//! full says so in `full` and leaves; the consumer, when the window is half empty, offers work
+//! again. Both sides write their half first and read the other's half after, with `SeqCst`, so one
+//! of them always sees the other.
+//!
+//! # The consumer
+//! A consumer that has nothing to do leaves a [`Waker`] and looks once more before it waits. Whoever
+//! makes something visible that it may wait for calls [`Run::wake_consumer`] after.
+
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::{Mutex, OnceLock, Weak};
+use std::task::Waker;
+use std::time::Instant;
+
+use ori_errors::OriError;
+
+use super::lock::lock;
+use super::workers::Workers;
+
+/// Batches in the window for each worker, where the user did not set one: enough that no worker
+/// waits while one slow batch holds the others' results back.
+const BATCHES_A_WORKER: usize = 16;
+/// The least and the most items in such a window.
+const WINDOW_LEAST: usize = 1024;
+const WINDOW_MOST: usize = 65_536;
+
+#[derive(Debug)]
+pub(crate) struct Run<'e> {
+    pub(crate) started: Instant,
+    /// Nothing more is wanted: cancelled, dropped, failed or finished.
+    stopped: AtomicBool,
+    /// Why the run cannot go on, for the consumer.
+    failure: Mutex<Option<OriError>>,
+    /// The workers that read the source: they are offered work when the window opens.
+    front: OnceLock<Weak<Workers<'e>>>,
+
+    /// Items read from the source.
+    pulled: AtomicU64,
+    /// Items the consumer is done with.
+    released: AtomicU64,
+    /// The most items between the two.
+    window: AtomicUsize,
+    /// The window fits the batches.
+    fits: bool,
+    /// Somebody left because the window was full.
+    full: AtomicBool,
+    /// The source has ended: `pulled` is final.
+    ended: AtomicBool,
+
+    consumer_waits: AtomicBool,
+    consumer: Mutex<Option<Waker>>,
+}
+
+impl<'e> Run<'e> {
+    /// A run with the user's window, or one that fits the batches.
+    pub(crate) fn new(window: Option<usize>) -> Self {
+        Self {
+            started: Instant::now(),
+            stopped: AtomicBool::new(false),
+            failure: Mutex::new(None),
+            front: OnceLock::new(),
+            pulled: AtomicU64::new(0),
+            released: AtomicU64::new(0),
+            window: AtomicUsize::new(window.unwrap_or(WINDOW_LEAST)),
+            fits: window.is_none(),
+            full: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            consumer_waits: AtomicBool::new(false),
+            consumer: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn set_front(&self, workers: Weak<Workers<'e>>) {
+        self.front.set(workers).expect("a run has one source");
+    }
+
+    /// Whether the run is over, for whatever reason.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Relaxed)
+    }
+
+    /// Ends the run: nothing is started any more.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, SeqCst);
+    }
+
+    /// Ends the run with an error for the consumer.
+    pub(crate) fn fail(&self, error: OriError) {
+        lock(&self.failure).get_or_insert(error);
+        self.stop();
+        self.wake_consumer();
+    }
+
+    pub(crate) fn take_failure(&self) -> Option<OriError> {
+        lock(&self.failure).take()
+    }
+
+    // The window.
+
+    /// Fits the window to so many workers and items in a batch, unless the user chose it.
+    pub(crate) fn fit_window(&self, workers: usize, batch: usize) {
+        if self.fits {
+            let wanted = workers.saturating_mul(batch).saturating_mul(BATCHES_A_WORKER);
+            let wanted = wanted.clamp(WINDOW_LEAST, WINDOW_MOST);
+            if wanted != self.window() {
+                self.window.store(wanted, Relaxed);
+            }
+        }
+    }
+
+    pub(crate) fn window(&self) -> usize {
+        self.window.load(Relaxed)
+    }
+
+    fn room(&self) -> usize {
+        let inside = self.pulled.load(SeqCst).saturating_sub(self.released.load(SeqCst));
+        self.window().saturating_sub(usize::try_from(inside).unwrap_or(usize::MAX))
+    }
+
+    /// How many items may be read from the source now, for somebody who wants `wanted`: 0 rather
+    /// than a small part of that, since small batches are dear.
+    pub(crate) fn room_for(&self, wanted: usize) -> usize {
+        let room = self.room();
+        if room >= wanted.min(self.window() / 4).max(1) { room } else { 0 }
+    }
+
+    /// The same, and the consumer is asked to offer work again if there is no room.
+    pub(crate) fn room_or_full(&self, wanted: usize) -> usize {
+        match self.room_for(wanted) {
+            0 => {
+                self.full.store(true, SeqCst);
+                self.room_for(wanted)
+            }
+            room => room,
+        }
+    }
+
+    /// Counts items read from the source; only the one who holds the source may call it.
+    pub(crate) fn add_pulled(&self, items: usize) {
+        self.pulled.fetch_add(items as u64, SeqCst);
+    }
+
+    pub(crate) fn pulled(&self) -> u64 {
+        self.pulled.load(SeqCst)
+    }
+
+    /// Counts items that left the chain, and offers work when that opens the window.
+    pub(crate) fn release(&self, items: usize) {
+        if items == 0 {
+            return;
+        }
+        self.released.fetch_add(items as u64, SeqCst);
+        if self.full.load(SeqCst) && self.room() >= self.window().div_ceil(2) && self.full.swap(false, SeqCst)
+        {
+            if let Some(front) = self.front.get().and_then(Weak::upgrade) {
+                front.offer();
+            }
+        }
+    }
+
+    pub(crate) fn end_source(&self) {
+        self.ended.store(true, SeqCst);
+        self.wake_consumer();
+    }
+
+    pub(crate) fn source_ended(&self) -> bool {
+        self.ended.load(SeqCst)
+    }
+
+    /// Whether everything that was read has left the chain, and no more will be read.
+    pub(crate) fn is_drained(&self, left: u64) -> bool {
+        self.source_ended() && self.pulled() == left
+    }
+
+    // The consumer.
+
+    /// Leaves a waker; the caller must look for work once more before it waits.
+    pub(crate) fn register_consumer(&self, waker: &Waker) {
+        let mut slot = lock(&self.consumer);
+        match &mut *slot {
+            Some(old) => old.clone_from(waker),
+            None => *slot = Some(waker.clone()),
+        }
+        drop(slot);
+        self.consumer_waits.store(true, SeqCst);
+    }
+
+    /// Wakes the consumer if it waits.
+    pub(crate) fn wake_consumer(&self) {
+        if self.consumer_waits.load(SeqCst) && self.consumer_waits.swap(false, SeqCst) {
+            let waker = lock(&self.consumer).take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+}

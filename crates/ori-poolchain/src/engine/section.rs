@@ -1,0 +1,152 @@
+//! [`Section`]: stages that share their workers, typed by what enters them; the work loop.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::batch::Batch;
+use super::intake::{Input, Pull};
+use super::line::{Factory, Fed, Line};
+use super::watch::{Monitor, Pulse};
+use super::workers::{Leave, Segment, Workers};
+
+pub(crate) struct Section<'e, A> {
+    pub(crate) workers: Arc<Workers<'e>>,
+    pub(crate) monitor: Arc<Monitor<'e>>,
+    /// The source, if this is the first section. The others find their input in the port of their
+    /// first stage.
+    pub(crate) input: Option<Arc<dyn Input<A> + 'e>>,
+    pub(crate) line: Factory<'e, A>,
+}
+
+/// One worker at work.
+struct Worker<'s, 'e, A> {
+    section: &'s Section<'e, A>,
+    pulse: Arc<Pulse>,
+    line: Box<dyn Line<A> + 'e>,
+}
+
+impl<'e, A: Send + 'e> Section<'e, A> {
+    fn worker(&self) -> Worker<'_, 'e, A> {
+        let pulse = Pulse::new();
+        let line = (self.line)(&pulse);
+        Worker { section: self, pulse, line }
+    }
+}
+
+impl<'e, A: Send + 'e> Worker<'_, 'e, A> {
+    /// Runs a batch that was pulled or staged, and learns from it.
+    fn run(&mut self, batch: Batch<A>) -> Fed {
+        let items = batch.len();
+        self.timed(items, |line| line.feed(batch))
+    }
+
+    /// Runs a batch that waits at a stage, if there is one.
+    fn resume(&mut self) -> Option<Fed> {
+        if !self.section.workers.has_queued() {
+            return None;
+        }
+        let size = self.section.workers.batch_size(None);
+        let mut fed = None;
+        self.timed(size, |line| {
+            fed = line.resume();
+            fed.unwrap_or(Fed::Done(0))
+        });
+        fed
+    }
+
+    fn timed(&mut self, items: usize, work: impl FnOnce(&mut dyn Line<A>) -> Fed) -> Fed {
+        let workers = &self.section.workers;
+        self.pulse.begin(items, &self.section.monitor);
+        let started = Instant::now();
+        let fed = work(&mut *self.line);
+        match fed {
+            Fed::Done(items) => workers.learn(items, started.elapsed()),
+            Fed::Split(items) => workers.unlearn(items, started.elapsed()),
+            Fed::Lost => {}
+        }
+        self.pulse.end();
+        fed
+    }
+
+    /// Runs what lies ready; `None` if nothing does, or nobody may run it now.
+    fn run_ready(&mut self, offer: bool) -> Option<Fed> {
+        let section = self.section;
+        let workers = &*section.workers;
+        let staged = section.input.as_ref().is_some_and(|input| input.has_staged());
+        if !(staged || workers.has_queued()) || !workers.try_start() {
+            return None;
+        }
+        let mut fed = self.resume();
+        if fed.is_none() {
+            if let Some(batch) = section.input.as_ref().and_then(|input| input.take_staged()) {
+                if offer {
+                    workers.offer_rest(section);
+                }
+                fed = Some(self.run(batch));
+            }
+        }
+        self.after(fed)
+    }
+
+    /// Reads the source and runs what it gives; `None` if it gives nothing, or nobody may run now.
+    fn run_pulled(&mut self, offer: bool) -> Option<Fed> {
+        let section = self.section;
+        let input = section.input.as_ref()?;
+        match input.pull() {
+            Pull::Nothing => None,
+            Pull::Staged => Some(Fed::Done(0)),
+            Pull::Batch(batch) => {
+                if !section.workers.try_start() {
+                    input.stage(batch);
+                    return None;
+                }
+                if offer {
+                    section.workers.offer_rest(section);
+                }
+                let fed = self.run(batch);
+                self.after(Some(fed))
+            }
+        }
+    }
+
+    /// Gives the permit back, unless it went to a replacement.
+    fn after(&self, fed: Option<Fed>) -> Option<Fed> {
+        if fed != Some(Fed::Lost) {
+            self.section.workers.finish();
+        }
+        fed
+    }
+}
+
+impl<'e, A: Send + 'e> Segment<'e> for Section<'e, A> {
+    fn workers(&self) -> &Workers<'e> {
+        &self.workers
+    }
+
+    fn drain(&self) -> Leave {
+        let mut worker = self.worker();
+        while !self.workers.run.is_stopped() && !self.workers.is_crowded() {
+            match worker.run_ready(true).or_else(|| worker.run_pulled(true)) {
+                Some(Fed::Lost) => return Leave::Lost,
+                Some(Fed::Done(_) | Fed::Split(_)) => {}
+                None => break,
+            }
+        }
+        Leave::Idle
+    }
+
+    fn help(&self, may_pull: bool) -> bool {
+        let mut worker = self.worker();
+        let helped = worker.run_ready(false).is_some();
+        helped || (may_pull && worker.run_pulled(false).is_some())
+    }
+
+    fn can_help(&self) -> bool {
+        let staged = self.input.as_ref().is_some_and(|input| input.has_staged());
+        (staged || self.workers.has_queued()) && self.workers.may_start()
+    }
+
+    fn can_work(&self) -> bool {
+        self.can_help() || self.input.as_ref().is_some_and(|input| input.can_pull())
+    }
+}

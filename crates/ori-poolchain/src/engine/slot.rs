@@ -1,0 +1,330 @@
+//! [`Slot`]: one worker's batch, item by item, where the monitor can reach it.
+//!
+//! A stage with a time limit, with retries, or in an unordered run works from a slot instead of
+//! from a batch of its own: it takes each item out under the slot's lock (never held while user
+//! code runs) and puts the result in. So when an item takes too long, everything but that item can
+//! be taken away: what is done goes on, the rest goes to others.
+//!
+//! A batch that was taken away with its current item has a new *generation*: the worker that comes
+//! back finds that its result is not wanted any more, and ends.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use ori_errors::{ErrorKind, OriError, catch_panic};
+
+use super::batch::Batch;
+use super::line::Stage;
+use super::lock::lock;
+use super::watch::{Monitor, Sight, TICK, Watch};
+use crate::function::{Outcome, Runner};
+
+/// What a stage asks for that is watched item by item.
+pub(crate) struct Watching<'e, A> {
+    pub(crate) monitor: Arc<Monitor<'e>>,
+    /// Nobody else looks: the worker itself finds out, afterwards, that an item took too long.
+    pub(crate) by_caller: bool,
+    /// The longest that one try of an item may take.
+    pub(crate) limit: Option<Duration>,
+    /// How often an item is tried again.
+    pub(crate) retries: u32,
+    /// Another handle on an item, for another try; where there is none, items cannot be retried.
+    pub(crate) share: Option<fn(&A) -> A>,
+    /// A slow item gives up those behind it.
+    pub(crate) unordered: bool,
+    /// Tries that ran out of time so far, by position, of the items that will be tried again.
+    pub(crate) tried: Mutex<HashMap<u64, u32>>,
+}
+
+pub(crate) struct Slot<'e, A, B> {
+    stage: Arc<Stage<'e, A, B>>,
+    state: Mutex<State<A, B>>,
+}
+
+struct State<A, B> {
+    generation: u64,
+    /// The position of the first item that is not delivered.
+    first: u64,
+    /// The position of the first item that was not looked at.
+    next: u64,
+    rest: VecDeque<A>,
+    /// Items of the rest that failed in an earlier stage.
+    rest_failed: VecDeque<(u64, OriError)>,
+    current: Option<Current<A>>,
+    done: Vec<B>,
+    failed: Vec<(u64, OriError)>,
+}
+
+/// The item that the worker has.
+struct Current<A> {
+    position: u64,
+    /// Another handle on it.
+    share: Option<A>,
+    tries: u32,
+    /// When the monitor saw it first.
+    seen: Option<Instant>,
+}
+
+impl<'e, A, B> Slot<'e, A, B>
+where
+    A: Send + 'e,
+    B: Send + 'e,
+{
+    pub(crate) fn new(stage: &Arc<Stage<'e, A, B>>, watching: &Watching<'e, A>) -> Arc<Self> {
+        let state = State {
+            generation: 0,
+            first: 0,
+            next: 0,
+            rest: VecDeque::new(),
+            rest_failed: VecDeque::new(),
+            current: None,
+            done: Vec::new(),
+            failed: Vec::new(),
+        };
+        let slot = Arc::new(Self { stage: Arc::clone(stage), state: Mutex::new(state) });
+        let weak = Arc::downgrade(&slot);
+        watching.monitor.add(weak, watching.limit);
+        slot
+    }
+
+    /// Runs a batch; `None` when the worker was stuck and its batch was taken away.
+    pub(crate) fn run(
+        &self,
+        watching: &Watching<'e, A>,
+        runner: &mut dyn Runner<A, B>,
+        batch: Batch<A>,
+    ) -> Option<Batch<B>> {
+        let (items, started) = (batch.values.len(), Instant::now());
+        let generation = self.load(batch);
+        if watching.limit.is_some() || items > 1 {
+            watching.monitor.rouse();
+        }
+        let mut ended: Option<Outcome<B>> = None;
+        loop {
+            // What the lock protects is only moved under it; it is dropped after.
+            let settled;
+            let step = {
+                let mut state = lock(&self.state);
+                if state.generation != generation {
+                    drop(state);
+                    return None;
+                }
+                match ended.take() {
+                    Some(Err(error))
+                        if state.may_retry(watching) && (error.is_panic() || error.is_timeout()) =>
+                    {
+                        settled = None;
+                        self.stage.meter.retries.fetch_add(1, Relaxed);
+                        Step::Run(state.retry(watching))
+                    }
+                    outcome if self.stage.workers.run.is_stopped() => {
+                        // Nobody wants the rest.
+                        let unwanted = (state.take_rest(), state.current.take());
+                        drop(state);
+                        drop((outcome, unwanted));
+                        return Some(Batch::new(0, Vec::new()));
+                    }
+                    outcome => {
+                        settled = outcome.map(|outcome| state.settle(outcome, &self.stage.name));
+                        state.step(watching)
+                    }
+                }
+            };
+            drop(settled);
+            match step {
+                Step::Run(item) => {
+                    let begun = watching.by_caller.then(Instant::now);
+                    ended = Some(catch_panic(|| runner.one(item)).and_then(|outcome| outcome));
+                    if let (Some(begun), Some(limit)) = (begun, watching.limit) {
+                        if begun.elapsed() >= limit {
+                            ended = Some(Err(out_of_time(limit)));
+                        }
+                    }
+                    if let Some(Err(error)) = &ended {
+                        if error.is_panic() {
+                            runner.reset();
+                        }
+                    }
+                }
+                Step::Done(batch) => {
+                    let failed = batch.errors.len();
+                    self.stage.meter.count(items, failed, started.elapsed());
+                    return Some(batch);
+                }
+            }
+        }
+    }
+
+    fn load(&self, batch: Batch<A>) -> u64 {
+        let done = self.stage.next.queue().spare(batch.values.len());
+        let mut state = lock(&self.state);
+        state.first = batch.first();
+        state.next = batch.first();
+        state.rest = batch.values.into();
+        state.rest_failed = batch.errors.into();
+        state.done = done;
+        state.generation
+    }
+
+    /// The current item has run out of time: everything is taken away from its worker.
+    fn take_away(
+        &self,
+        watching: &Watching<'e, A>,
+        limit: Duration,
+        mut state: std::sync::MutexGuard<'_, State<A, B>>,
+    ) {
+        let Some(current) = state.current.take() else { return };
+        state.generation += 1;
+        let mut done = state.take_done(current.position);
+        let rest = state.take_rest();
+        drop(state);
+
+        let position = current.position;
+        let again = match current.share {
+            Some(item) if current.tries < watching.retries => {
+                lock(&watching.tried).insert(position, current.tries + 1);
+                self.stage.meter.retries.fetch_add(1, Relaxed);
+                Some(Batch::new(position, vec![item]))
+            }
+            _ => {
+                done.errors
+                    .push((position, out_of_time(limit).with_stage(&*self.stage.name).with_item(position)));
+                None
+            }
+        };
+        let items = done.len();
+        self.stage.meter.count(items, done.errors.len(), limit);
+        self.stage.meter.lost.fetch_add(1, Relaxed);
+        for batch in again.into_iter().chain(rest) {
+            self.stage.port.put(batch);
+        }
+        if items > 0 {
+            self.stage.next.put(done);
+        }
+        self.stage.workers.replace_lost();
+    }
+
+    /// The current item is slow: those before and after it need not wait for it.
+    fn give_up_mates(&self, mut state: std::sync::MutexGuard<'_, State<A, B>>) {
+        let Some(position) = state.current.as_ref().map(|current| current.position) else { return };
+        let done = state.take_done(position);
+        let rest = state.take_rest();
+        state.first = position;
+        drop(state);
+        if let Some(rest) = rest {
+            self.stage.port.put(rest);
+        }
+        if done.len() > 0 {
+            self.stage.next.put(done);
+        }
+    }
+}
+
+fn out_of_time(limit: Duration) -> OriError {
+    OriError::new(ErrorKind::TimedOut, format!("took longer than {limit:?}"))
+}
+
+/// What the worker does next.
+enum Step<A, B> {
+    Run(A),
+    Done(Batch<B>),
+}
+
+impl<A, B> State<A, B> {
+    fn may_retry(&self, watching: &Watching<'_, A>) -> bool {
+        self.current
+            .as_ref()
+            .is_some_and(|current| current.share.is_some() && current.tries < watching.retries)
+    }
+
+    /// The current item once more.
+    fn retry(&mut self, watching: &Watching<'_, A>) -> A {
+        let current = self.current.as_mut().expect("may_retry said so");
+        current.tries += 1;
+        current.seen = None;
+        let share = watching.share.expect("an item was shared");
+        share(current.share.as_ref().expect("may_retry said so"))
+    }
+
+    /// Notes what became of the current item.
+    fn settle(&mut self, outcome: Outcome<B>, stage: &str) -> Option<Current<A>> {
+        let current = self.current.take();
+        match outcome {
+            Ok(value) => self.done.push(value),
+            Err(error) => {
+                let position = current.as_ref().map_or(self.first, |current| current.position);
+                self.failed.push((position, error.with_stage(stage).with_item(position)));
+            }
+        }
+        current
+    }
+
+    fn step(&mut self, watching: &Watching<'_, A>) -> Step<A, B> {
+        while self.rest_failed.front().is_some_and(|(position, _)| *position == self.next) {
+            self.failed.extend(self.rest_failed.pop_front());
+            self.next += 1;
+        }
+        let Some(item) = self.rest.pop_front() else {
+            return Step::Done(self.take_done(self.next));
+        };
+        let position = self.next;
+        self.next += 1;
+        let mut share = None;
+        let mut tries = 0;
+        if let (Some(handle), 1..) = (watching.share, watching.retries) {
+            share = Some(handle(&item));
+            tries = lock(&watching.tried).remove(&position).unwrap_or(0);
+        }
+        self.current = Some(Current { position, share, tries, seen: None });
+        Step::Run(item)
+    }
+
+    /// What lies before `position`.
+    fn take_done(&mut self, position: u64) -> Batch<B> {
+        let batch =
+            Batch::with_errors(self.first, std::mem::take(&mut self.done), std::mem::take(&mut self.failed));
+        debug_assert_eq!(batch.end(), position);
+        batch
+    }
+
+    /// What the worker has not looked at.
+    fn take_rest(&mut self) -> Option<Batch<A>> {
+        let rest = Batch::with_errors(
+            self.next,
+            std::mem::take(&mut self.rest).into(),
+            std::mem::take(&mut self.rest_failed).into(),
+        );
+        (rest.len() > 0).then_some(rest)
+    }
+}
+
+impl<'e, A, B> Watch for Slot<'e, A, B>
+where
+    A: Send + 'e,
+    B: Send + 'e,
+{
+    fn look(&self, now: Instant) -> Sight {
+        let Some(watching) = &self.stage.watching else { return Sight::Nothing };
+        let mut state = lock(&self.state);
+        let mates = !state.rest.is_empty() || !state.done.is_empty();
+        let Some(current) = &mut state.current else { return Sight::Nothing };
+        let Some(seen) = current.seen else {
+            current.seen = Some(now);
+            return if watching.unordered && mates { Sight::Fast } else { Sight::Slow };
+        };
+        let taken = now.saturating_duration_since(seen);
+        if let Some(limit) = watching.limit.filter(|limit| taken >= *limit) {
+            self.take_away(watching, limit, state);
+            return Sight::Slow;
+        }
+        if watching.unordered && mates {
+            if taken >= TICK {
+                self.give_up_mates(state);
+            }
+            return Sight::Fast;
+        }
+        Sight::Slow
+    }
+}

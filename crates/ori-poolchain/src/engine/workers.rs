@@ -1,0 +1,367 @@
+//! [`Workers`]: how many of a segment's workers there are, how many may run, and how big their
+//! batches are.
+//!
+//! A worker is a job on an executor that takes work until there is none and then ends: it never
+//! waits inside, so that any executor will do, and an idle chain occupies nobody. Whoever makes
+//! work visible *offers* it: [`Workers::offer`] starts one more worker if there are fewer than the
+//! cap, and each worker that finds more work than it takes offers again, so the number doubles
+//! while there is work.
+//!
+//! No offer is lost: a worker that leaves first gives up its seat, then looks for work once more
+//! ([`Workers::leave`]); who brings work first makes it visible, then looks for a free seat.
+//!
+//! *Seats* bound the workers; *permits* bound how many of them run user functions at this moment
+//! (a worker that reads the source holds none, and the consumer that helps needs one).
+
+use std::fmt;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use ori_errors::{ErrorKind, OriError, Result};
+
+use super::run::Run;
+
+/// Runs a worker's job on a thread of its own.
+pub(crate) trait Spawn<'e>: Send + Sync {
+    fn spawn(&self, job: Box<dyn FnOnce() + Send + 'e>) -> Result<()>;
+}
+
+/// The typed half of a segment, which knows how to work.
+pub(crate) trait Segment<'e>: Send + Sync {
+    fn workers(&self) -> &Workers<'e>;
+    /// Works until there is nothing to do.
+    fn drain(&self) -> Leave;
+    /// Runs one batch on the calling thread; false if there was none. `may_pull` allows reading
+    /// the source for it.
+    fn help(&self, may_pull: bool) -> bool;
+    /// Whether a batch lies ready for the consumer to help with.
+    fn can_help(&self) -> bool;
+    /// Whether one more worker would find something to do.
+    fn can_work(&self) -> bool;
+}
+
+/// Why a worker stopped working.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// There was nothing to do.
+    Idle,
+    /// It was stuck in user code past a time limit, and was replaced: its seat is taken.
+    Lost,
+}
+
+/// How long a batch should take: long enough that what a batch costs (about a microsecond) does
+/// not count, short enough that the last batches of a run end together.
+const TARGET: Duration = Duration::from_micros(64);
+/// A batch grows at most by this factor, so that one lucky measurement does no harm.
+const GROWTH: usize = 4;
+/// A new estimate is at most this many times the old one: a batch that was interrupted by the
+/// operating system is no slow batch.
+const DISTRUST: u64 = 3;
+/// The most items in a batch whose size we choose.
+const MOST_ITEMS: usize = 8192;
+/// The most bytes in a batch whose size we choose, counting what lies in the items themselves.
+const MOST_BYTES: usize = 256 * 1024;
+
+pub(crate) struct Workers<'e> {
+    pub(crate) run: Arc<Run<'e>>,
+    spawner: Arc<dyn Spawn<'e> + 'e>,
+    segment: OnceLock<Weak<dyn Segment<'e> + 'e>>,
+    /// The most user functions that run at the same time.
+    most: usize,
+    /// One seat more than permits: a reader of a source that may block.
+    reader: AtomicBool,
+    /// The consumer helps with cheap items, in the place of one worker.
+    helped: AtomicBool,
+    /// A worker costs nothing to make, and its stages cannot get stuck for good.
+    stateless: AtomicBool,
+
+    seats: AtomicUsize,
+    permits: AtomicUsize,
+    /// A worker left because there was no permit.
+    denied: AtomicBool,
+    /// Batches in the queues of the segment's stages.
+    queued: AtomicIsize,
+
+    /// The number of items in a batch, if the user chose it.
+    chunk: Option<usize>,
+    /// The most items in a batch, for its bytes' sake.
+    ceiling: AtomicUsize,
+    size: AtomicUsize,
+    /// Nanoseconds an item, times 16; 0 is unknown.
+    cost: AtomicU64,
+}
+
+impl<'e> Workers<'e> {
+    pub(crate) fn new(
+        run: Arc<Run<'e>>,
+        spawner: Arc<dyn Spawn<'e> + 'e>,
+        most: usize,
+        chunk: Option<usize>,
+    ) -> Self {
+        Self {
+            run,
+            spawner,
+            segment: OnceLock::new(),
+            most,
+            reader: AtomicBool::new(false),
+            helped: AtomicBool::new(false),
+            stateless: AtomicBool::new(true),
+            seats: AtomicUsize::new(0),
+            permits: AtomicUsize::new(0),
+            denied: AtomicBool::new(false),
+            queued: AtomicIsize::new(0),
+            chunk,
+            ceiling: AtomicUsize::new(MOST_ITEMS),
+            size: AtomicUsize::new(1),
+            cost: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn set_segment(&self, segment: Weak<dyn Segment<'e> + 'e>) {
+        self.segment.set(segment).ok().expect("workers belong to one segment");
+    }
+
+    /// Allows one worker more than may run, for a source that may block whoever reads it.
+    pub(crate) fn add_reader(&self) {
+        self.reader.store(true, Relaxed);
+    }
+
+    /// Adds a stage whose items take so many bytes.
+    pub(crate) fn add_stage(&self, item_bytes: usize, stateless: bool) {
+        self.ceiling.fetch_min((MOST_BYTES / item_bytes.max(1)).max(1), Relaxed);
+        if !stateless {
+            self.stateless.store(false, Relaxed);
+        }
+    }
+
+    /// Lets the consumer help with cheap items, in the place of one worker.
+    pub(crate) fn allow_help(&self) {
+        self.helped.store(self.most > 1 && self.stateless.load(Relaxed), Relaxed);
+    }
+
+    pub(crate) fn most(&self) -> usize {
+        self.most
+    }
+
+    pub(crate) fn can_be_helped(&self) -> bool {
+        self.helped.load(Relaxed)
+    }
+
+    /// How many workers run now, the helping consumer included.
+    pub(crate) fn running(&self) -> usize {
+        self.permits.load(Relaxed)
+    }
+
+    // Seats.
+
+    fn seats_now(&self) -> usize {
+        let most = if self.can_be_helped() && self.is_cheap() { self.most - 1 } else { self.most };
+        most + usize::from(self.reader.load(Relaxed))
+    }
+
+    fn try_sit(&self) -> bool {
+        let limit = self.seats_now();
+        self.seats.fetch_update(SeqCst, SeqCst, |seats| (seats < limit).then_some(seats + 1)).is_ok()
+    }
+
+    /// Whether there are more workers than wanted now.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.seats.load(Relaxed) > self.seats_now()
+    }
+
+    /// Starts one more worker, if a seat is free.
+    pub(crate) fn offer(&self) {
+        if self.run.is_stopped() || !self.try_sit() {
+            return;
+        }
+        let Some(segment) = self.segment.get().and_then(Weak::upgrade) else { return };
+        let seat = Seat { segment, taken: false };
+        if let Err(error) = self.spawner.spawn(Box::new(move || seat.work())) {
+            // The seat is free again; with nobody on the others the work would lie for ever.
+            if self.seats.load(SeqCst) == 0 {
+                self.run.fail(error);
+            }
+        }
+    }
+
+    /// Gives up a seat; false if there is work again and the worker sits on.
+    fn leave(&self, segment: &dyn Segment<'e>) -> bool {
+        self.seats.fetch_sub(1, SeqCst);
+        !(self.has_work(segment) && self.try_sit())
+    }
+
+    /// Whether there is anything to do for one more worker.
+    fn has_work(&self, segment: &dyn Segment<'e>) -> bool {
+        !self.run.is_stopped() && segment.can_work()
+    }
+
+    /// Whether a permit is free.
+    pub(crate) fn may_start(&self) -> bool {
+        self.permits.load(SeqCst) < self.most
+    }
+
+    /// Offers work if there is some that nobody has taken: called by each worker when it has taken
+    /// what it can do itself.
+    pub(crate) fn offer_rest(&self, segment: &dyn Segment<'e>) {
+        if self.seats.load(Relaxed) < self.seats_now() && self.has_work(segment) {
+            self.offer();
+        }
+    }
+
+    /// Gives up the seat and the permit of a worker that is stuck in user code, and starts another.
+    pub(crate) fn replace_lost(&self) {
+        self.permits.fetch_sub(1, SeqCst);
+        self.seats.fetch_sub(1, SeqCst);
+        self.offer();
+    }
+
+    // Permits.
+
+    /// A permit to run user functions, if one is free.
+    pub(crate) fn try_start(&self) -> bool {
+        let take = || {
+            self.permits
+                .fetch_update(SeqCst, SeqCst, |running| (running < self.most).then_some(running + 1))
+                .is_ok()
+        };
+        if take() {
+            return true;
+        }
+        self.denied.store(true, SeqCst);
+        take()
+    }
+
+    /// Gives the permit back, to somebody who was denied one if there is work for him.
+    pub(crate) fn finish(&self) {
+        self.permits.fetch_sub(1, SeqCst);
+        if self.denied.load(SeqCst) && self.denied.swap(false, SeqCst) {
+            if let Some(segment) = self.segment.get().and_then(Weak::upgrade) {
+                self.offer_rest(&*segment);
+            }
+        }
+    }
+
+    // The queues of the stages.
+
+    pub(crate) fn add_queued(&self, batches: isize) {
+        self.queued.fetch_add(batches, SeqCst);
+    }
+
+    pub(crate) fn queued_batches(&self) -> usize {
+        usize::try_from(self.queued.load(Relaxed)).unwrap_or(0)
+    }
+
+    pub(crate) fn has_queued(&self) -> bool {
+        self.queued.load(SeqCst) > 0
+    }
+
+    // The size of batches.
+
+    /// How many items to take at once, with `remaining` of them left where that is known: near the
+    /// end of the input the batches shrink, so that all workers end together.
+    pub(crate) fn batch_size(&self, remaining: Option<usize>) -> usize {
+        if let Some(chunk) = self.chunk {
+            return chunk;
+        }
+        let size = self.size.load(Relaxed);
+        match remaining {
+            Some(remaining) => size.min(remaining / (2 * self.most)).max(1),
+            None => size,
+        }
+    }
+
+    /// Whether the user chose the size of the batches.
+    pub(crate) fn has_chunksize(&self) -> bool {
+        self.chunk.is_some()
+    }
+
+    /// Learns from a batch of `items` that took so long.
+    pub(crate) fn learn(&self, items: usize, elapsed: Duration) {
+        if items == 0 || self.chunk.is_some() && self.cost.load(Relaxed) != 0 {
+            return;
+        }
+        let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX / 16).min(u64::MAX / 16);
+        let measured = (nanos * 16 / items as u64).max(1);
+        let old = self.cost.load(Relaxed);
+        let cost = if old == 0 { measured } else { measured.min(old.saturating_mul(DISTRUST)) };
+        self.cost.store(cost, Relaxed);
+        let target = u64::try_from(TARGET.as_nanos()).unwrap_or(u64::MAX) * 16;
+        let wanted = usize::try_from(target / cost).unwrap_or(usize::MAX);
+        let old_size = self.size.load(Relaxed);
+        let size = wanted.clamp(1, old_size.saturating_mul(GROWTH)).min(self.ceiling.load(Relaxed));
+        if size != old_size {
+            self.size.store(size, Relaxed);
+        }
+    }
+
+    /// Forgets what was learned, because a batch took far longer than planned.
+    pub(crate) fn unlearn(&self, items: usize, elapsed: Duration) {
+        self.cost.store(0, Relaxed);
+        self.learn(items.max(1), elapsed);
+    }
+
+    /// Whether nothing is known about the cost of an item.
+    pub(crate) fn is_new(&self) -> bool {
+        self.cost.load(Relaxed) == 0
+    }
+
+    /// Whether an item is known to cost so little that the consumer may help without being late
+    /// for the results.
+    pub(crate) fn is_cheap(&self) -> bool {
+        let cost = self.cost.load(Relaxed) / 16;
+        cost != 0 && cost * self.chunk.unwrap_or(1) as u64 <= 2 * TARGET.as_nanos() as u64
+    }
+}
+
+/// A worker's place in its segment, from the offer to the end of its work.
+struct Seat<'e> {
+    segment: Arc<dyn Segment<'e> + 'e>,
+    taken: bool,
+}
+
+impl Seat<'_> {
+    fn work(mut self) {
+        self.taken = true;
+        loop {
+            match ori_errors::catch_panic(|| self.segment.drain()) {
+                Ok(Leave::Idle) => {}
+                Ok(Leave::Lost) => return,
+                Err(error) => self.segment.workers().run.fail(error),
+            }
+            if self.segment.workers().leave(&*self.segment) {
+                return;
+            }
+        }
+    }
+}
+
+/// A job that the executor dropped gives its seat back.
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        if self.taken {
+            return;
+        }
+        let workers = self.segment.workers();
+        let last = workers.seats.fetch_sub(1, SeqCst) == 1;
+        if last && workers.has_work(&*self.segment) {
+            workers.run.fail(OriError::new(
+                ErrorKind::Closed,
+                "the executor dropped a stage's worker before it ran",
+            ));
+        }
+    }
+}
+
+impl fmt::Debug for Workers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workers")
+            .field("most", &self.most)
+            .field("seats", &self.seats)
+            .field("permits", &self.permits)
+            .field("queued", &self.queued)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}

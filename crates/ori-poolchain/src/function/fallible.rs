@@ -1,0 +1,43 @@
+//! [`Fallible`]: the `Err` of a stage becomes the error of its item.
+
+use std::fmt::Display;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::vec::Drain;
+
+use ori_errors::{ErrorKind, OriError};
+
+use super::{Function, Outcome, Runner};
+
+/// Passes on what is in the `Ok`; an `Err` is the item's error, of kind `Task`.
+pub(crate) struct Fallible<E>(pub(crate) PhantomData<fn(E)>);
+
+struct FallibleRunner;
+
+impl<B, E: Display> Function<Result<B, E>, B> for Fallible<E> {
+    fn runner<'e>(self: Arc<Self>) -> Box<dyn Runner<Result<B, E>, B> + 'e>
+    where
+        Self: 'e,
+    {
+        Box::new(FallibleRunner)
+    }
+}
+
+impl<B, E: Display> Runner<Result<B, E>, B> for FallibleRunner {
+    fn run(
+        &mut self,
+        items: &mut Drain<'_, Result<B, E>>,
+        out: &mut Vec<B>,
+        _stop: &AtomicBool,
+    ) -> Outcome<()> {
+        for item in items {
+            out.push(self.one(item)?);
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, item: Result<B, E>) -> Outcome<B> {
+        item.map_err(|error| OriError::new(ErrorKind::Task, error.to_string()))
+    }
+}

@@ -1,0 +1,42 @@
+//! [`Map`]: a stage that is a plain function of its item.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::vec::Drain;
+
+use super::{Function, Outcome, Runner};
+
+/// `f` for each item.
+pub(crate) struct Map<F>(pub(crate) F);
+
+struct MapRunner<F>(Arc<Map<F>>);
+
+/// Items between two looks at the stop flag. The flag is looked at so rarely that the compiler can
+/// still unroll the loop over cheap items.
+pub(super) const STRIDE: usize = 8;
+
+impl<A, B, F> Function<A, B> for Map<F>
+where
+    F: Fn(A) -> B + Send + Sync,
+{
+    fn runner<'e>(self: Arc<Self>) -> Box<dyn Runner<A, B> + 'e>
+    where
+        Self: 'e,
+    {
+        Box::new(MapRunner(self))
+    }
+}
+
+impl<A, B, F: Fn(A) -> B> Runner<A, B> for MapRunner<F> {
+    fn run(&mut self, items: &mut Drain<'_, A>, out: &mut Vec<B>, stop: &AtomicBool) -> Outcome<()> {
+        let f = &self.0.0;
+        while items.len() > 0 && !stop.load(Ordering::Relaxed) {
+            out.extend(items.by_ref().take(STRIDE).map(f));
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, item: A) -> Outcome<B> {
+        Ok(self.0.0(item))
+    }
+}

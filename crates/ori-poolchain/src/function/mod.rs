@@ -1,0 +1,54 @@
+//! What a stage does with its items: one file for each way to write a stage.
+//!
+//! A [`Function`] is shared by all workers; each worker makes a [`Runner`] of it, which may hold
+//! state of its own. A runner is called once a batch, not once an item, so that the user's closure
+//! is compiled into the loop.
+
+mod fallible;
+mod kept;
+mod map;
+mod stateful;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::vec::Drain;
+
+use ori_errors::OriError;
+
+pub(crate) use fallible::Fallible;
+pub(crate) use kept::Kept;
+pub(crate) use map::Map;
+pub(crate) use stateful::Stateful;
+
+/// A stage's function, typed.
+pub(crate) trait Function<A, B>: Send + Sync {
+    /// The state of one worker.
+    fn runner<'e>(self: Arc<Self>) -> Box<dyn Runner<A, B> + 'e>
+    where
+        Self: 'e;
+
+    /// Whether a runner costs nothing to make: then the consumer may make one to help with a batch.
+    fn is_stateless(&self) -> bool {
+        true
+    }
+}
+
+/// What happened to one item.
+pub(crate) type Outcome<B> = Result<B, OriError>;
+
+/// One worker's side of a stage.
+pub(crate) trait Runner<A, B> {
+    /// Runs the items until they are used up, one of them fails, or `stop` is set. Takes an item
+    /// out before anything of the user's runs, so that after a panic the rest is intact and the
+    /// item that failed is the last one taken.
+    ///
+    /// # Errors
+    /// The error of the item that was taken last.
+    fn run(&mut self, items: &mut Drain<'_, A>, out: &mut Vec<B>, stop: &AtomicBool) -> Outcome<()>;
+
+    /// Runs one item.
+    fn one(&mut self, item: A) -> Outcome<B>;
+
+    /// User code panicked: state that it may have left half changed must go.
+    fn reset(&mut self) {}
+}

@@ -1,0 +1,97 @@
+//! [`StageOptions`]: the options of one stage, and their checks.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ori_background::Executor;
+use ori_errors::{ErrorKind, OriError, Result};
+
+/// What the user asked for, for one stage.
+#[derive(Clone)]
+pub(crate) struct StageOptions {
+    pub(crate) name: Arc<str>,
+    pub(crate) max_workers: Option<usize>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) chunksize: Option<usize>,
+    pub(crate) retries: u32,
+    /// Where the stage runs, unless on threads of the chain.
+    pub(crate) executor: Option<Arc<dyn Executor>>,
+}
+
+impl StageOptions {
+    /// The defaults of the stage number `index` of a chain.
+    pub(crate) fn new(index: usize, executor: Option<Arc<dyn Executor>>) -> Self {
+        Self {
+            name: format!("stage {}", index + 1).into(),
+            max_workers: None,
+            timeout: None,
+            chunksize: None,
+            retries: 0,
+            executor,
+        }
+    }
+
+    /// How many user functions run at the same time.
+    pub(crate) fn workers(&self) -> usize {
+        match (self.max_workers, &self.executor) {
+            (Some(workers), _) => workers,
+            (None, Some(executor)) => executor.max_workers().max(1),
+            (None, None) => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        }
+    }
+
+    /// Whether two neighbouring stages can share their workers: a batch then stays in one worker
+    /// and in its cache. Their options must be the same, and neither may be watched item by item.
+    pub(crate) fn shares_workers(&self, other: &Self) -> bool {
+        let plain = |stage: &Self| stage.timeout.is_none() && stage.retries == 0 && stage.executor.is_none();
+        plain(self)
+            && plain(other)
+            && self.max_workers == other.max_workers
+            && self.chunksize == other.chunksize
+    }
+
+    /// Refuses what cannot work.
+    pub(crate) fn check(&self) -> Result<()> {
+        let refuse = |what: &str| {
+            Err(OriError::new(ErrorKind::Validation, format!("{what}, not 0")).with_stage(&*self.name))
+        };
+        match self {
+            Self { max_workers: Some(0), .. } => refuse("max_workers must be at least 1"),
+            Self { chunksize: Some(0), .. } => refuse("chunksize must be at least 1"),
+            Self { timeout: Some(Duration::ZERO), .. } => refuse("timeout must be longer"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What the user asked for, for the chain.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ChainOptions {
+    /// The most items between source and consumer.
+    pub(crate) buffer: Option<usize>,
+    pub(crate) unordered: bool,
+}
+
+impl ChainOptions {
+    /// Refuses what cannot work.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.buffer {
+            Some(0) => Err(OriError::new(ErrorKind::Validation, "buffer must be at least 1 item, not 0")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for StageOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stage")
+            .field("name", &self.name)
+            .field("max_workers", &self.max_workers)
+            .field("timeout", &self.timeout)
+            .field("chunksize", &self.chunksize)
+            .field("retries", &self.retries)
+            .field("own_executor", &self.executor.is_some())
+            .finish()
+    }
+}
