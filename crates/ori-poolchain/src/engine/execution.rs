@@ -18,6 +18,11 @@ use super::workers::{Segment, Spawn};
 use crate::options::{ChainOptions, StageOptions};
 use crate::stats::{ChainStats, StageStats};
 
+/// The consumer looks so often before it sleeps, with so many pauses between two looks: about 20 µs
+/// together, what a sleep and a wake-up cost.
+const SPINS: usize = 100;
+const SPIN_PAUSES: usize = 8;
+
 /// A run that was started, and what the consumer has had of it.
 pub(crate) struct Execution<'e, O> {
     run: Arc<Run<'e>>,
@@ -103,17 +108,37 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
 
     /// The next batch; waits for it in this thread.
     pub(crate) fn next(&mut self) -> Next<O> {
+        let mut next = self.try_next();
+        self.run.set_hungry(next.is_none());
         loop {
-            if let Some(next) = self.try_next() {
+            if let Some(next) = next {
                 return next;
             }
-            if self.help() {
-                continue;
+            if !self.help() && !self.spin() {
+                self.park();
             }
-            self.run.register_consumer(&Waker::from(Arc::new(Parked(std::thread::current()))));
-            if !self.is_ready() {
-                std::thread::park();
+            next = self.try_next();
+        }
+    }
+
+    /// Looks for something to do for as long as a sleep and a wake-up would cost.
+    fn spin(&self) -> bool {
+        for _ in 0..SPINS {
+            if self.is_ready() {
+                return true;
             }
+            for _ in 0..SPIN_PAUSES {
+                std::hint::spin_loop();
+            }
+        }
+        false
+    }
+
+    /// Sleeps until there is something to do.
+    fn park(&self) {
+        self.run.register_consumer(&Waker::from(Arc::new(Parked(std::thread::current()))));
+        if !self.is_ready() {
+            std::thread::park();
         }
     }
 

@@ -177,7 +177,7 @@ where
     /// Somebody idle may take what is staged: a worker, or a consumer that waits.
     fn call_for_staged(&self) {
         self.workers.offer();
-        if self.workers.can_be_helped() && self.workers.is_cheap() {
+        if self.workers.leaves_staged() {
             self.run.wake_consumer();
         }
     }
@@ -239,7 +239,7 @@ where
         let size = self.wanted(Some(remaining)).min(room);
         let (batch, mut ended) = self.read(&mut source, buffer, size);
         // Room for the consumer's batches, but never at the cost of a full window.
-        if !ended && self.workers.can_be_helped() && self.workers.is_cheap() {
+        if !ended && self.workers.leaves_staged() {
             let mut added = false;
             while !ended
                 && self.staged.load(Relaxed) < STAGED_FOR_CONSUMER

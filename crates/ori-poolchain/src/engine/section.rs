@@ -126,7 +126,13 @@ impl<'e, A: Send + 'e> Segment<'e> for Section<'e, A> {
     fn drain(&self) -> Leave {
         let mut worker = self.worker();
         while !self.workers.run.is_stopped() && !self.workers.is_crowded() {
-            match worker.run_ready(true).or_else(|| worker.run_pulled(true)) {
+            // While the consumer helps, what is staged is for him, and the source is for us.
+            let fed = if self.workers.leaves_staged() {
+                worker.run_pulled(true).or_else(|| worker.run_ready(true))
+            } else {
+                worker.run_ready(true).or_else(|| worker.run_pulled(true))
+            };
+            match fed {
                 Some(Fed::Lost) => return Leave::Lost,
                 Some(Fed::Done(_) | Fed::Split(_)) => {}
                 None => break,

@@ -154,6 +154,11 @@ impl<'e> Workers<'e> {
         self.permits.load(Relaxed)
     }
 
+    /// Whether the consumer helps now, so that batches are staged for it.
+    pub(crate) fn leaves_staged(&self) -> bool {
+        self.can_be_helped() && self.is_cheap() && self.run.is_hungry()
+    }
+
     // Seats.
 
     fn seats_now(&self) -> usize {
@@ -311,7 +316,7 @@ impl<'e> Workers<'e> {
     /// for the results.
     pub(crate) fn is_cheap(&self) -> bool {
         let cost = self.cost.load(Relaxed) / 16;
-        cost != 0 && cost * self.chunk.unwrap_or(1) as u64 <= 2 * TARGET.as_nanos() as u64
+        cost != 0 && cost * self.chunk.unwrap_or(1) as u64 <= TARGET.as_nanos() as u64
     }
 }
 
