@@ -18,6 +18,9 @@
 //! unparked, it looks at the flag before each park, and an unpark before the park makes the park
 //! return. Hence also: a job wakes one worker at most, and none when one is on its way already.
 //!
+//! A searching worker that finds the queue empty lingers a moment, still counted as searching, before
+//! it becomes idle; it looks at the queue once more under the lock. `posted` only cuts that short.
+//!
 //! The stack wakes the worker that slept last: its cache is warm, and the others stay asleep until
 //! their idle time-out.
 
