@@ -20,12 +20,14 @@
 //! | `background` | [`run_in_background`] and its kin: functions that return at once |
 //! | `executor` | [`Executor`]: whatever can run jobs on threads other than the caller's |
 //! | `future` | [`BackgroundFuture`] and its other side, [`Promise`]; [`wait`], [`as_completed`] |
+//! | `linger` | looking a few microseconds before sleeping |
 //! | `thread_pool` | [`ThreadPool`]: an elastic pool of threads |
 #![forbid(unsafe_code)]
 
 mod background;
 mod executor;
 mod future;
+mod linger;
 mod thread_pool;
 
 pub use background::{Background, BackgroundFn, run_in_background, run_in_background_thread};

@@ -18,6 +18,7 @@ use crate::{children, open_files, threads, wait_until, zombies};
 #[must_use = "dropped at once it compares nothing"]
 pub struct LeakCheck {
     start: Counts,
+    limit: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -57,10 +58,22 @@ impl LeakCheck {
     /// let check = ori_test_support::LeakCheck::start().unwrap();
     /// ```
     pub fn start() -> io::Result<Self> {
-        Ok(Self { start: Counts::now()? })
+        Ok(Self { start: Counts::now()?, limit: Duration::from_secs(10) })
     }
 
-    /// Waits up to 10 s until no count is above what it was.
+    /// How long what was started may take to end. Default: 10 s.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[cfg(target_os = "linux")]
+    /// ori_test_support::LeakCheck::start().unwrap().limit(Duration::from_secs(1)).finish();
+    /// ```
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Waits until no count is above what it was.
     ///
     /// # Panics
     /// When one still is, with all of them.
@@ -81,7 +94,7 @@ impl Drop for LeakCheck {
         }
         let mut last = None;
         let settled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            wait_until(Duration::from_secs(10), || {
+            wait_until(self.limit, || {
                 last = Counts::now().ok();
                 last.is_some_and(|now| now.within(self.start))
             });

@@ -75,7 +75,7 @@ impl<T> BackgroundFuture<T> {
     /// # Ok::<(), ori_errors::OriError>(())
     /// ```
     pub fn ready(outcome: Result<T>) -> Self {
-        Self { shared: Arc::new(Shared::settled(outcome)) }
+        Self { shared: Arc::new(Shared::ready(outcome)) }
     }
 
     /// Blocks until the task is done and gives its result.
@@ -118,6 +118,7 @@ impl<T> BackgroundFuture<T> {
     fn wait_for(&self, limit: Option<Duration>) -> Result<T> {
         // A limit beyond the clock's range is no limit.
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        self.shared.linger();
         loop {
             let mut state = self.shared.lock();
             if let Some(outcome) = state.take() {

@@ -8,6 +8,7 @@
 //! One waiter is enough, because waiting needs the future mutably or by value.
 
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::thread::Thread;
@@ -15,6 +16,7 @@ use std::thread::Thread;
 use ori_errors::{ErrorKind, OriError, Result, catch_panic};
 
 use super::group::Group;
+use crate::linger::linger;
 
 /// What runs when a task is settled.
 pub(crate) type Callback = Box<dyn FnOnce() + Send + 'static>;
@@ -46,6 +48,8 @@ pub(super) enum Waiter {
 }
 
 pub(crate) struct Shared<T> {
+    /// For a thread that looks a few times before it sleeps, without taking the lock each time.
+    settled: AtomicBool,
     state: Mutex<State<T>>,
 }
 
@@ -73,12 +77,22 @@ struct Settled {
 
 impl<T> Shared<T> {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::new(State { phase: Phase::Queued, outcome: None, waiter: None, extras: None }) }
+        Self::with(Phase::Queued, None)
     }
 
-    pub(crate) fn settled(outcome: Result<T>) -> Self {
-        let phase = phase_of(&outcome);
-        Self { state: Mutex::new(State { phase, outcome: Some(outcome), waiter: None, extras: None }) }
+    pub(crate) fn ready(outcome: Result<T>) -> Self {
+        Self::with(phase_of(&outcome), Some(outcome))
+    }
+
+    fn with(phase: Phase, outcome: Option<Result<T>>) -> Self {
+        let settled = AtomicBool::new(phase.is_settled());
+        Self { settled, state: Mutex::new(State { phase, outcome, waiter: None, extras: None }) }
+    }
+
+    /// Looks a short while whether the task is settled: for a short task this takes less time than
+    /// to sleep and to be woken.
+    pub(super) fn linger(&self) {
+        linger(|| self.settled.load(Ordering::Relaxed));
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -107,6 +121,7 @@ impl<T> Shared<T> {
             return false;
         }
         let settled = state.settle(outcome);
+        self.settled.store(true, Ordering::Relaxed);
         drop(state);
         settled.announce();
         true
@@ -132,6 +147,7 @@ impl<T> Shared<T> {
             Phase::Queued | Phase::Running => {}
         }
         let mut settled = state.settle(Err(OriError::new(ErrorKind::Cancelled, "cancelled")));
+        self.settled.store(true, Ordering::Relaxed);
         drop(state);
         let hook = settled.extras.as_mut().and_then(|extras| extras.on_cancel.take());
         settled.announce();

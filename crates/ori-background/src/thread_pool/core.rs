@@ -18,6 +18,9 @@
 //! unparked, it looks at the flag before each park, and an unpark before the park makes the park
 //! return. Hence also: a job wakes one worker at most, and none when one is on its way already.
 //!
+//! A searching worker that finds the queue empty lingers a moment, still counted as searching, before
+//! it becomes idle; it looks at the queue once more under the lock. `posted` only cuts that short.
+//!
 //! The stack wakes the worker that slept last: its cache is warm, and the others stay asleep until
 //! their idle time-out.
 
@@ -46,6 +49,8 @@ pub(super) struct Options {
 pub(super) struct Core {
     pub(super) options: Options,
     state: Mutex<State>,
+    /// For the worker that lingers: there may be something in the queue.
+    pub(super) posted: AtomicBool,
     /// Notified when the last worker that counts is gone.
     ended: Condvar,
     /// Notified when the watch over time limits has something to look at again.
@@ -60,6 +65,8 @@ pub(super) struct State {
     /// Idle, searching and running ones; not those that were given up to a time limit.
     pub(super) threads: usize,
     pub(super) closed: bool,
+    /// Tasks that exceeded the limit and whose futures do not know it yet.
+    pub(super) expiring: usize,
     /// One for each worker that counts, in pools with a time limit.
     pub(super) notes: Vec<Arc<Note>>,
     started: u64,
@@ -94,7 +101,13 @@ pub(super) fn discard(jobs: impl IntoIterator<Item = Job>) {
 
 impl Core {
     pub(super) fn new(options: Options) -> Arc<Self> {
-        Arc::new(Self { options, state: Mutex::default(), ended: Condvar::new(), watch: Condvar::new() })
+        Arc::new(Self {
+            options,
+            state: Mutex::default(),
+            posted: AtomicBool::new(false),
+            ended: Condvar::new(),
+            watch: Condvar::new(),
+        })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -139,6 +152,7 @@ impl Core {
     /// Restores the rule of this module after a job was added or a worker was lost.
     fn summon(self: &Arc<Self>, state: &mut State) -> Result<Option<Arc<Sleeper>>> {
         if state.queue.len() <= state.searching {
+            self.posted.store(true, Ordering::Relaxed);
             return Ok(None);
         }
         if let Some(sleeper) = state.idle.pop() {
@@ -169,11 +183,19 @@ impl Core {
                 break;
             }
         }
+        state.expiring = given_up;
         if state.threads > 0 {
             return VecDeque::new();
         }
-        self.ended.notify_all();
         std::mem::take(&mut state.queue)
+    }
+
+    /// The futures of the tasks that exceeded the limit know it.
+    pub(super) fn replaced(&self, state: &mut State) {
+        state.expiring = 0;
+        if state.threads == 0 {
+            self.ended.notify_all();
+        }
     }
 
     /// The watch sleeps: for `limit`, or until a job runs or the pool ends.
@@ -218,6 +240,7 @@ impl Core {
     pub(super) fn close(&self, how: Shutdown) {
         let mut state = self.lock();
         state.closed = true;
+        self.posted.store(true, Ordering::Relaxed);
         let jobs = if how == Shutdown::Wait { VecDeque::new() } else { std::mem::take(&mut state.queue) };
         let idle = std::mem::take(&mut state.idle);
         state.searching += idle.len();
@@ -232,10 +255,10 @@ impl Core {
         discard(jobs);
     }
 
-    /// Blocks until no worker is left that counts.
+    /// Blocks until no worker is left that counts, and all futures are settled.
     pub(super) fn join(&self) {
         let mut state = self.lock();
-        while state.threads > 0 {
+        while state.threads > 0 || state.expiring > 0 {
             state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }

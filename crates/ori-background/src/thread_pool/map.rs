@@ -40,7 +40,7 @@ where
     R: Send + 'static,
 {
     pub(super) fn new(pool: ThreadPool, f: F, items: I) -> Self {
-        let ahead = pool.core.options.max_workers.saturating_mul(4).clamp(16, 1_024);
+        let ahead = pool.core.options.max_workers.saturating_mul(4).clamp(64, 1_024);
         let f = Arc::new(f);
         let tasks = VecDeque::with_capacity(ahead);
         let mut map = Self { pool, f, items, ahead, tasks, refused: None, exhausted: false };

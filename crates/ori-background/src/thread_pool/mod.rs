@@ -96,7 +96,7 @@ impl ThreadPool {
     /// Calls `f` for each item, several at a time, and gives the results in input order: each its
     /// value or its error.
     ///
-    /// Begins at once. Reads at most four items a worker ahead of what was taken (at least 16, at
+    /// Begins at once. Reads at most four items a worker ahead of what was taken (at least 64, at
     /// most 1,024), so that the input may be endless; `items` is read on the caller's thread. With
     /// a `queue_limit` it waits for room instead of failing.
     ///
@@ -120,8 +120,8 @@ impl ThreadPool {
     /// [`Closed`](ori_errors::ErrorKind::Closed).
     ///
     /// With [`Wait`](Shutdown::Wait) and [`CancelPending`](Shutdown::CancelPending) it blocks until
-    /// the running tasks are over, except those that exceeded the time limit. Called by a task of
-    /// this pool, it never blocks, since it would wait for itself. It can be called again, to
+    /// the running tasks are over, except those that exceeded the time limit. Called on a thread
+    /// of this pool (by a task or a callback), it never blocks, since it would wait for itself. It can be called again, to
     /// wait, or to cancel what the first call let wait.
     ///
     /// ```
@@ -136,7 +136,7 @@ impl ThreadPool {
     /// ```
     pub fn shutdown(&self, how: Shutdown) {
         self.core.close(how);
-        if how != Shutdown::Abandon && !worker::is_worker_of(&self.core) {
+        if how != Shutdown::Abandon && !worker::is_thread_of(&self.core) {
             self.core.join();
         }
     }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use ori_errors::{ErrorKind, OriError};
 
 use super::core::{Core, discard};
+use super::worker;
 use crate::future::shared::Shared;
 
 thread_local! {
@@ -89,6 +90,7 @@ impl Drop for Noted {
 
 /// The watch: ends when the pool is closed and its last worker that counts is gone.
 pub(super) fn watch(core: &Arc<Core>, limit: Duration) {
+    worker::belongs_to(core);
     let mut state = core.lock();
     loop {
         let now = Instant::now();
@@ -112,6 +114,7 @@ pub(super) fn watch(core: &Arc<Core>, limit: Duration) {
             // Callbacks of the futures run here.
             expired.into_iter().for_each(|task| task.expire(limit));
             state = core.lock();
+            core.replaced(&mut state);
             continue;
         }
         if state.closed && state.threads == 0 {

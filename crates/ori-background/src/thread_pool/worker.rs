@@ -10,14 +10,20 @@ use ori_errors::{ErrorKind, OriError, Result, catch_panic};
 
 use super::core::{Core, Sleeper};
 use super::time_limit::{self, Note};
+use crate::linger::linger;
 
 thread_local! {
     /// The address of the core of the pool to which this thread belongs; 0 for other threads.
     static POOL: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Whether the calling thread is a worker of this pool.
-pub(super) fn is_worker_of(core: &Arc<Core>) -> bool {
+/// Notes that this thread belongs to this pool, whose end it must not wait for.
+pub(super) fn belongs_to(core: &Arc<Core>) {
+    POOL.set(Arc::as_ptr(core).addr());
+}
+
+/// Whether the calling thread belongs to this pool.
+pub(super) fn is_thread_of(core: &Arc<Core>) -> bool {
     POOL.get() == Arc::as_ptr(core).addr()
 }
 
@@ -42,11 +48,12 @@ pub(super) fn spawn(name: String, f: impl FnOnce() + Send + 'static) -> Result<(
 }
 
 fn run(core: &Arc<Core>, note: Option<&Arc<Note>>) {
-    POOL.set(Arc::as_ptr(core).addr());
+    belongs_to(core);
     if let Some(note) = note {
         time_limit::attach(Arc::clone(note));
     }
     let sleeper = Arc::new(Sleeper { woken: AtomicBool::new(false), thread: thread::current() });
+    let mut lingered = false;
     let mut state = core.lock();
     loop {
         if let Some(job) = core.take(&mut state) {
@@ -58,6 +65,16 @@ fn run(core: &Arc<Core>, note: Option<&Arc<Note>>) {
             }
             state = core.lock();
             state.searching += 1;
+            lingered = false;
+            continue;
+        }
+        // One at a time, still searching, so that a job that comes meanwhile wakes nobody else.
+        if !lingered && state.searching == 1 && !state.closed {
+            lingered = true;
+            core.posted.store(false, Ordering::Relaxed);
+            drop(state);
+            linger(|| core.posted.load(Ordering::Relaxed));
+            state = core.lock();
             continue;
         }
         state.searching -= 1;
