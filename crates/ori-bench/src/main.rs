@@ -10,6 +10,8 @@
 //! cargo run -p ori-bench --release -- --profile A --competitor sequential --seconds 5
 //! ```
 //!
+//! The last form is for a profiler: `CARGO_PROFILE_RELEASE_DEBUG=line-tables-only` gives it line numbers.
+//!
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `peers` | off | rayon, pariter and crossbeam-channel, to compare with |

@@ -123,8 +123,9 @@ fn how_to_read(peers: bool, outcomes: &[Outcome]) -> String {
          An eager competitor has nothing to show before it is done.\n\
          - `MiB`: the most memory that was resident (`VmHWM`) in a process that did nothing else.\n\
          - `goal`: what `ours-*` is meant to reach with default options, set on a machine with two cores.\n\n\
-         What an item costs is set in rounds of a mixing loop, measured at the start of the run. Streams are\n\
-         added up as their results come; eager calls end with their `Vec`. The scenarios:\n\n",
+         The work of an item is a loop that mixes integers; how many rounds of it make a microsecond is\n\
+         measured at the start of the run. Streams are added up as their results come; eager calls end with\n\
+         their `Vec`. The scenarios:\n\n",
         BASELINE.name,
         cores(),
     );
