@@ -2,6 +2,7 @@
 
 #[cfg(feature = "peers")]
 mod crossbeam;
+mod ours;
 #[cfg(feature = "peers")]
 mod pariter;
 #[cfg(feature = "peers")]
@@ -85,6 +86,20 @@ const HOUSE: &[Entry] = &[
     ),
 ];
 
+/// The chain of this workspace.
+const OURS: &[Entry] = &[
+    Entry::new::<ours::Lazy>(
+        "ours-lazy",
+        Order::Input,
+        "`PoolChain::execute_lazy`: a stream, default options",
+    ),
+    Entry::new::<ours::Eager>(
+        "ours-eager",
+        Order::Input,
+        "`PoolChain::execute_eager`: the results in a `Vec`, default options",
+    ),
+];
+
 /// The crates that others use for this.
 #[cfg(feature = "peers")]
 const PEERS: &[Entry] = &[
@@ -118,7 +133,7 @@ pub(crate) const HAS_PEERS: bool = cfg!(feature = "peers");
 
 /// Everybody who takes part, the baseline first.
 pub(crate) fn entries(peers: bool) -> impl Iterator<Item = &'static Entry> {
-    HOUSE.iter().chain(if peers { PEERS } else { &[] })
+    HOUSE.iter().chain(OURS).chain(if peers { PEERS } else { &[] })
 }
 
 /// Finds a competitor of this build by its name.

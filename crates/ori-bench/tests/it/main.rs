@@ -34,7 +34,7 @@ fn summary_row<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
 #[test]
 fn a_smoke_run_has_a_figure_for_everybody_in_every_scenario() {
     let text = printed(if cfg!(feature = "peers") { &["--smoke", "--peers"] } else { &["--smoke"] });
-    let mut names = vec!["sequential", "sequential-vec"];
+    let mut names = vec!["sequential", "sequential-vec", "ours-lazy", "ours-eager"];
     if cfg!(feature = "peers") {
         names.extend(["rayon-par-iter", "rayon-par-bridge", "pariter", "crossbeam"]);
     }
