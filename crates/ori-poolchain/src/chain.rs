@@ -197,9 +197,10 @@ where
         self.then(Some(Arc::new(executor)), Arc::new(Map(f)))
     }
 
-    /// Adds a function with a state that each worker makes for itself with `init`, in its own
-    /// thread: a connection, a buffer, a random generator. After a panic the worker makes a new
-    /// one. A panic in `init` is the error of the item that needed it.
+    /// Adds a function with a state for each worker, made with `init` when it is first needed: a
+    /// connection, a buffer, a random generator. A run makes as many as work at the same time, at
+    /// most [`max_workers`](Self::max_workers), and drops them when it ends. A state whose item
+    /// panicked is dropped. A panic in `init` is the error of the item that needed it.
     ///
     /// ```
     /// use ori_poolchain::PoolChain;
@@ -224,7 +225,7 @@ where
         f: impl Fn(&mut S, O) -> P + Send + Sync + 'env,
     ) -> PoolChain<I, P, Borrowing<'env>>
     where
-        S: 'env,
+        S: Send + 'env,
         P: Send + 'env,
     {
         self.then(None, Arc::new(Stateful::new(init, f)))

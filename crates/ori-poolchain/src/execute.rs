@@ -1,17 +1,19 @@
 //! Running a chain: lazily, eagerly, in one thread, or over closures that borrow.
 
+use std::any::Any;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use ori_background::{Executor, ThreadPool};
 use ori_errors::{ErrorKind, OriError, Result};
 
 use crate::chain::{Borrowing, Owned, PoolChain};
-use crate::engine::execution::{Execution, Threads};
+use crate::engine::execution::{Execution, Source, Threads};
 use crate::engine::workers::Spawn;
 use crate::options::StageOptions;
 use crate::results::{Results, collect};
 use crate::single::SingleThreaded;
-use crate::threads::{OnExecutor, ScopedThreads};
+use crate::threads::{CloseOnDrop, OnExecutor, ScopedThreads};
 
 /// Running a chain whose closures own what they use.
 impl<I, O> PoolChain<I, O, Owned>
@@ -25,10 +27,8 @@ where
     /// further ahead than [`buffer`](Self::buffer). When items cost little, the calling thread
     /// helps while it waits in `next`, in the place of a worker.
     ///
-    /// The source is read by the workers, one at a time. A source that does not know its length
-    /// may block in `next` as long as it likes: what it gave before goes on. A panic in it is the
-    /// last result. A source with a known length (`size_hint`) is read in batches, of up to 64 µs
-    /// of work.
+    /// The source is read by the workers, one at a time. It may block in `next` as long as it
+    /// likes: what it gave before goes on. A panic in it is the last result.
     ///
     /// # Errors
     /// `Validation` when the chain has no stage or an option cannot work; nothing was started. What
@@ -57,8 +57,7 @@ where
     /// Sends `items` through the chain and gives all results, in the order of the input (or as they
     /// finish, if the chain is [`unordered`](Self::unordered)).
     ///
-    /// The calling thread takes part in the work while items are cheap, and reads the source too if
-    /// that knows its length.
+    /// The calling thread takes part in the work while items are cheap.
     ///
     /// # Errors
     /// `Validation` when the chain has no stage or an option cannot work; nothing was started. Else
@@ -99,6 +98,8 @@ where
                 Some(Arc::new(OnExecutor(executor)) as Arc<dyn Spawn<'static>>)
             },
         };
+        let may_block = !never_blocks(&source);
+        let source = Source { items: source, may_block };
         Ok(Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source, eager))
     }
 
@@ -157,12 +158,13 @@ where
         let expected = source.size_hint().0;
         std::thread::scope(|scope| {
             let own = Arc::new(ScopedThreads::new(scope));
+            let _close = CloseOnDrop(&own);
             let threads = Threads { own: Arc::clone(&own) as _, of_stage: &|_| None };
-            let execution =
-                Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source, true);
-            let values = collect(execution, expected);
-            own.close();
-            values
+            let source = Source { items: source, may_block: true };
+            collect(
+                Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source, true),
+                expected,
+            )
         })
     }
 
@@ -223,4 +225,16 @@ where
         self.options.check()?;
         self.stages.iter().try_for_each(StageOptions::check)
     }
+}
+
+/// Whether the source is of a type that is known to give its items at once, so that it can be read
+/// in batches. Any other might wait for something that a stage or the consumer does with the items
+/// before.
+fn never_blocks<S: Iterator + 'static>(source: &S) -> bool {
+    let source: &dyn Any = source;
+    macro_rules! is_range_of {
+        ($($number:ty)*) => { $(source.is::<Range<$number>>() || source.is::<RangeInclusive<$number>>() ||)* false };
+    }
+    is_range_of!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize)
+        || source.is::<std::vec::IntoIter<S::Item>>()
 }

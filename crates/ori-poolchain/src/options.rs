@@ -1,7 +1,7 @@
 //! [`StageOptions`]: the options of one stage, and their checks.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ori_background::Executor;
@@ -37,7 +37,7 @@ impl StageOptions {
         match (self.max_workers, &self.executor) {
             (Some(workers), _) => workers,
             (None, Some(executor)) => executor.max_workers().max(1),
-            (None, None) => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            (None, None) => processors(),
         }
     }
 
@@ -63,6 +63,13 @@ impl StageOptions {
             _ => Ok(()),
         }
     }
+}
+
+/// The number of processors, asked for once: on Linux the answer is read from files, which takes
+/// longer than a short run.
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
 }
 
 /// What the user asked for, for the chain.

@@ -183,9 +183,15 @@ impl<O: Send> Iterator for Stream<'_, O> {
     }
 }
 
+/// The most bytes that are reserved for results because the source says how many there will be. It
+/// may be wrong, and there may be an error before.
+const MOST_RESERVED: usize = 1 << 30;
+
 /// Collects all values in order; the first error ends the run and is returned.
 pub(crate) fn collect<'e, O: Send + 'e>(mut execution: Execution<'e, O>, expected: usize) -> Result<Vec<O>> {
-    let mut values = Vec::with_capacity(expected);
+    let mut values = Vec::new();
+    // Where that much cannot be had, the results may still fit.
+    let _ = values.try_reserve_exact(expected.min(MOST_RESERVED / size_of::<O>().max(1)));
     loop {
         match execution.next() {
             Next::Batch(mut batch) => {

@@ -54,6 +54,15 @@ impl<'scope, 'env> ScopedThreads<'scope, 'env> {
     }
 }
 
+/// Closes them, however the scope is left.
+pub(crate) struct CloseOnDrop<'a, 'scope, 'env>(pub(crate) &'a ScopedThreads<'scope, 'env>);
+
+impl Drop for CloseOnDrop<'_, '_, '_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 impl<'scope> Spawn<'scope> for ScopedThreads<'scope, '_> {
     fn spawn(&self, job: Job<'scope>) -> Result<()> {
         let mut state = lock(&self.queue.state);

@@ -44,7 +44,6 @@ impl<'e, T> Tail<'e, T> {
 /// The source of a run, and who reads it.
 pub(crate) struct Front<'e> {
     pub(crate) source: Arc<dyn Close + 'e>,
-    pub(crate) knows_length: bool,
     pub(crate) workers: Arc<Workers<'e>>,
 }
 
@@ -115,15 +114,15 @@ impl<'e, 'a> Build<'e, 'a> {
             Some((workers, _)) => Arc::clone(workers),
             None => self.new_workers(options),
         };
-        workers.add_stage(size_of::<A>().max(size_of::<B>()), function.is_stateless());
+        workers.add_stage(size_of::<A>().max(size_of::<B>()));
         self.workers[part.index] = Some(Arc::clone(&workers));
         let watching = self.watching(options, part.main, share);
         if watching.is_some() {
-            workers.add_stage(0, false);
+            workers.forbid_help();
         }
         let stage = Arc::new(Stage {
             name: Arc::clone(&options.name),
-            function: Arc::clone(function),
+            function: Arc::clone(function).for_run(),
             workers: Arc::clone(&workers),
             port: Arc::new(Port::to_workers(Arc::clone(&workers))),
             next: tail.port,
@@ -141,19 +140,15 @@ impl<'e, 'a> Build<'e, 'a> {
     }
 
     /// The first section, which reads the source.
-    pub(crate) fn front<S>(&mut self, tail: Tail<'e, S::Item>, source: S) -> Front<'e>
+    pub(crate) fn front<S>(&mut self, tail: Tail<'e, S::Item>, source: S, may_block: bool) -> Front<'e>
     where
         S: Iterator + Send + 'e,
         S::Item: Send + 'e,
     {
         let (workers, _) = tail.section.expect("an empty chain is not built");
         self.run.set_front(Arc::downgrade(&workers));
-        let intake = Arc::new(Intake::new(Arc::clone(&self.run), Arc::clone(&workers), source));
-        let front = Front {
-            source: Arc::clone(&intake) as _,
-            knows_length: intake.knows_length(),
-            workers: Arc::clone(&workers),
-        };
+        let intake = Arc::new(Intake::new(Arc::clone(&self.run), Arc::clone(&workers), source, may_block));
+        let front = Front { source: Arc::clone(&intake) as _, workers: Arc::clone(&workers) };
         self.section(workers, Some(intake), tail.line);
         front
     }

@@ -50,6 +50,13 @@ pub(crate) enum Next<O> {
     End,
 }
 
+/// The input of a run.
+pub(crate) struct Source<S> {
+    pub(crate) items: S,
+    /// Whether reading it may block.
+    pub(crate) may_block: bool,
+}
+
 /// Where the stages of a run find their threads.
 pub(crate) struct Threads<'e, 'a> {
     /// The chain's own.
@@ -66,7 +73,7 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         stages: &[StageOptions],
         options: &ChainOptions,
         threads: &Threads<'e, '_>,
-        source: S,
+        source: Source<S>,
         eager: bool,
     ) -> Self
     where
@@ -82,7 +89,8 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         let mut build = Build::new(Arc::clone(&run), Arc::clone(&monitor), stages, !options.unordered, place);
         let (outlet, results) = build.outlet();
         let tail = plan.build(&mut build, outlet);
-        let Front { source, knows_length, workers } = build.front(tail, source);
+        let may_pull = eager && !source.may_block;
+        let Front { source, workers } = build.front(tail, source.items, source.may_block);
 
         let (segments, stages) = build.finish();
         let only = segments.len() == 1 && !options.unordered;
@@ -98,7 +106,7 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
             helps,
             _segments: segments,
             source,
-            may_pull: eager && knows_length,
+            may_pull,
             results,
             ordered: !options.unordered,
             taken: 0,

@@ -4,13 +4,13 @@
 //! worker reads at a time and the others go on with what there is.
 //!
 //! # Sources that block
-//! A source of unknown length (a channel, a walk over folders, lines of a pipe) may block at any
-//! item, perhaps until the items before it are done. So each of its items is *staged* the moment
-//! it is read, where every worker finds it. A source that knows its length (a range, a vector, a
-//! slice) is read in whole batches, which costs a tenth.
+//! A source may block at any item (a channel, a walk over folders, lines of a pipe), perhaps until
+//! the items before it are done. So each item is *staged* the moment it is read, where every worker
+//! finds it, which costs about 20 ns. Only a source that is known never to block (a range, a
+//! vector) is read in whole batches, for a twentieth of that.
 //!
-//! The consumer never reads the source of a lazy run, since it would be late for the results if
-//! the source blocked. When it helps, the reader stages whole batches for it.
+//! The consumer never reads the source of a lazy run. When it helps, the reader of a source that
+//! does not block stages whole batches for it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -42,8 +42,6 @@ pub(crate) trait Input<A>: Close {
     fn can_pull(&self) -> bool;
     /// Whether batches lie ready.
     fn has_staged(&self) -> bool;
-    /// Whether reading the source should not block: it knows its length.
-    fn knows_length(&self) -> bool;
 }
 
 /// What reading the source gave.
@@ -58,8 +56,8 @@ pub(crate) enum Pull<A> {
 pub(crate) struct Intake<'e, S: Iterator> {
     run: Arc<Run<'e>>,
     workers: Arc<Workers<'e>>,
-    /// The source does not know its length, and so may block.
-    open: bool,
+    /// The source may block, so its items are staged one by one.
+    may_block: bool,
     state: Mutex<State<S>>,
     /// The source is there to be read. Mirrors `state`, to be asked without the lock.
     present: AtomicBool,
@@ -85,9 +83,8 @@ where
     S: Iterator + Send,
     S::Item: Send,
 {
-    pub(crate) fn new(run: Arc<Run<'e>>, workers: Arc<Workers<'e>>, source: S) -> Self {
-        let open = known_length(&source).is_none();
-        if open {
+    pub(crate) fn new(run: Arc<Run<'e>>, workers: Arc<Workers<'e>>, source: S, may_block: bool) -> Self {
+        if may_block {
             workers.add_reader();
         }
         let state =
@@ -95,7 +92,7 @@ where
         Self {
             run,
             workers,
-            open,
+            may_block,
             state: Mutex::new(state),
             present: AtomicBool::new(true),
             staged: AtomicUsize::new(0),
@@ -117,13 +114,13 @@ where
             return size.min(self.run.window());
         }
         // A window that the user set is shared by all workers, one batch running and one waiting.
-        size.min(self.run.window() / (2 * most)).max(1)
+        size.min(self.run.window() / most.saturating_mul(2)).max(1)
     }
 
     /// Reads up to `most` items into one batch; the second value says whether the source ended.
     fn read(&self, source: &mut S, mut buffer: Vec<S::Item>, most: usize) -> (Batch<S::Item>, bool) {
         let first = lock(&self.state).next;
-        buffer.reserve(most);
+        buffer.reserve(most.min(source.size_hint().0));
         let outcome = catch_panic(|| buffer.extend(source.by_ref().take(most)));
         let mut ended = buffer.len() < most;
         let mut errors = Vec::new();
@@ -133,27 +130,31 @@ where
         }
         let batch = Batch::with_errors(first, buffer, errors);
         lock(&self.state).next = batch.end();
-        self.run.add_pulled(batch.len());
+        self.run.set_pulled(batch.end());
         (batch, ended)
     }
 
-    /// Reads item by item and stages each at once, until there is a batch or no room.
+    /// Reads item by item and stages each at once, until there is a batch or no room; says whether
+    /// the source ended.
     fn read_openly(&self, source: &mut S, room: usize) -> bool {
         let size = self.wanted(None);
-        for _ in 0..room {
-            let (item, ended) = match catch_panic(|| source.next()) {
-                Ok(Some(item)) => (Ok(item), false),
-                Ok(None) => return true,
-                Err(error) => (Err(error), true),
-            };
-            self.run.add_pulled(1);
-            let enough = self.stage_item(item, size);
-            if ended || enough || self.run.is_stopped() {
-                return ended;
+        let outcome = catch_panic(|| {
+            for _ in 0..room {
+                let Some(item) = source.next() else { return true };
+                if self.stage_item(Ok(item), size) || self.run.is_stopped() {
+                    return false;
+                }
+                self.call_for_staged();
             }
-            self.call_for_staged();
+            false
+        });
+        match outcome {
+            Ok(ended) => ended,
+            Err(error) => {
+                self.stage_item(Err(error), size);
+                true
+            }
         }
-        false
     }
 
     /// Adds an item to the last staged batch; says whether that has `size` items now.
@@ -161,6 +162,7 @@ where
         let mut state = lock(&self.state);
         let first = state.next;
         state.next += 1;
+        self.run.set_pulled(state.next);
         if state.staged.back().is_none_or(|batch| batch.len() >= size) {
             let buffer = state.spares.pop().unwrap_or_default();
             state.staged.push_back(Batch::new(first, buffer));
@@ -176,7 +178,9 @@ where
 
     /// Somebody idle may take what is staged: a worker, or a consumer that waits.
     fn call_for_staged(&self) {
-        self.workers.offer();
+        if self.workers.has_seat() {
+            self.workers.offer();
+        }
         if self.workers.leaves_staged() {
             self.run.wake_consumer();
         }
@@ -218,8 +222,7 @@ where
 
     fn pull(&self) -> Pull<S::Item> {
         self.run.fit_window(self.workers.most(), self.workers.batch_size(None));
-        let room = self.run.room_or_full(self.wanted(None));
-        if room == 0 {
+        if self.run.room_or_full(self.wanted(None)) == 0 {
             return Pull::Nothing;
         }
         let (mut source, buffer) = {
@@ -228,14 +231,20 @@ where
             self.present.store(false, SeqCst);
             (source, state.spares.pop().unwrap_or_default())
         };
-        let remaining = if self.open { None } else { known_length(&*source) };
-        let Some(remaining) = remaining else {
+        // Only now does nobody else fill the window.
+        let room = self.run.room_or_full(self.wanted(None));
+        if room == 0 {
+            self.put_back(source, false);
+            return Pull::Nothing;
+        }
+        if self.may_block {
             self.recycle(buffer);
             let ended = self.read_openly(&mut source, room);
             self.put_back(source, ended);
             return Pull::Staged;
-        };
+        }
 
+        let remaining = source.size_hint().0;
         let size = self.wanted(Some(remaining)).min(room);
         let (batch, mut ended) = self.read(&mut source, buffer, size);
         // Room for the consumer's batches, but never at the cost of a full window.
@@ -277,10 +286,6 @@ where
     fn has_staged(&self) -> bool {
         self.staged.load(SeqCst) > 0
     }
-
-    fn knows_length(&self) -> bool {
-        !self.open
-    }
 }
 
 impl<S> Close for Intake<'_, S>
@@ -299,14 +304,6 @@ where
             drop_source(source);
         }
         drop(staged);
-    }
-}
-
-/// How many items are left, if the source says so exactly.
-fn known_length<S: Iterator>(source: &S) -> Option<usize> {
-    match catch_panic(|| source.size_hint()) {
-        Ok((least, Some(most))) if least == most => Some(least),
-        _ => None,
     }
 }
 

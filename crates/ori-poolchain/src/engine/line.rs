@@ -99,11 +99,7 @@ where
             let error = match outcome {
                 Ok(Ok(())) if items.len() > 0 => break,
                 Ok(Ok(())) => continue,
-                Ok(Err(error)) => error,
-                Err(panic) => {
-                    self.runner.reset();
-                    panic
-                }
+                Ok(Err(error)) | Err(error) => error,
             };
             let place = position(first, &errors, all - items.len() - 1);
             failed.push((place, error.with_stage(&*stage.name).with_item(place)));
@@ -150,7 +146,7 @@ where
         if let Some(fed) = self.next.resume() {
             return Some(fed);
         }
-        let batch = self.stage.port.take(self.stage.workers.batch_size(None))?;
+        let batch = self.stage.port.take(self.stage.workers.resume_size())?;
         Some(self.feed(batch))
     }
 }

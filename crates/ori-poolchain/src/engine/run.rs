@@ -12,7 +12,7 @@
 //! A consumer that has nothing to do leaves a [`Waker`] and looks once more before it waits. Whoever
 //! makes something visible that it may wait for calls [`Run::wake_consumer`] after.
 
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Mutex, OnceLock, Weak};
 use std::task::Waker;
@@ -144,9 +144,9 @@ impl<'e> Run<'e> {
         }
     }
 
-    /// Counts items read from the source; only the one who holds the source may call it.
-    pub(crate) fn add_pulled(&self, items: usize) {
-        self.pulled.fetch_add(items as u64, SeqCst);
+    /// Sets how many items were read; only the one who holds the source may call it.
+    pub(crate) fn set_pulled(&self, items: u64) {
+        self.pulled.store(items, Release);
     }
 
     pub(crate) fn pulled(&self) -> u64 {

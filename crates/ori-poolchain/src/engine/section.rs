@@ -45,7 +45,7 @@ impl<'e, A: Send + 'e> Worker<'_, 'e, A> {
         if !self.section.workers.has_queued() {
             return None;
         }
-        let size = self.section.workers.batch_size(None);
+        let size = self.section.workers.resume_size();
         let mut fed = None;
         self.timed(size, |line| {
             fed = line.resume();

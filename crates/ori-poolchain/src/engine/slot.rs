@@ -142,11 +142,6 @@ where
                             ended = Some(Err(out_of_time(limit)));
                         }
                     }
-                    if let Some(Err(error)) = &ended {
-                        if error.is_panic() {
-                            runner.reset();
-                        }
-                    }
                 }
                 Step::Done(batch) => {
                     let failed = batch.errors.len();

@@ -166,12 +166,12 @@ impl Pulse {
 
     /// A batch begins.
     pub(crate) fn begin<'e>(self: &Arc<Self>, items: usize, monitor: &Arc<Monitor<'e>>) {
+        self.stop.store(false, Relaxed);
         if items < WORTH_SPLITTING {
             return;
         }
         let number = self.batches.load(Relaxed) + 1;
         self.batches.store(number, Relaxed);
-        self.stop.store(false, Relaxed);
         self.batch.store(number, Relaxed);
         if !self.watched.swap(true, Relaxed) {
             let weak: Weak<Self> = Arc::downgrade(self);

@@ -74,8 +74,8 @@ pub(crate) struct Workers<'e> {
     reader: AtomicBool,
     /// The consumer helps with cheap items, in the place of one worker.
     helped: AtomicBool,
-    /// A worker costs nothing to make, and its stages cannot get stuck for good.
-    stateless: AtomicBool,
+    /// Whether it may.
+    helpable: AtomicBool,
 
     seats: AtomicUsize,
     permits: AtomicUsize,
@@ -84,6 +84,8 @@ pub(crate) struct Workers<'e> {
     /// Batches in the queues of the segment's stages.
     queued: AtomicIsize,
 
+    /// A batch was split.
+    split: AtomicBool,
     /// The number of items in a batch, if the user chose it.
     chunk: Option<usize>,
     /// The most items in a batch, for its bytes' sake.
@@ -107,11 +109,12 @@ impl<'e> Workers<'e> {
             most,
             reader: AtomicBool::new(false),
             helped: AtomicBool::new(false),
-            stateless: AtomicBool::new(true),
+            helpable: AtomicBool::new(true),
             seats: AtomicUsize::new(0),
             permits: AtomicUsize::new(0),
             denied: AtomicBool::new(false),
             queued: AtomicIsize::new(0),
+            split: AtomicBool::new(false),
             chunk,
             ceiling: AtomicUsize::new(MOST_ITEMS),
             size: AtomicUsize::new(1),
@@ -129,16 +132,18 @@ impl<'e> Workers<'e> {
     }
 
     /// Adds a stage whose items take so many bytes.
-    pub(crate) fn add_stage(&self, item_bytes: usize, stateless: bool) {
+    pub(crate) fn add_stage(&self, item_bytes: usize) {
         self.ceiling.fetch_min((MOST_BYTES / item_bytes.max(1)).max(1), Relaxed);
-        if !stateless {
-            self.stateless.store(false, Relaxed);
-        }
+    }
+
+    /// The consumer must not run these stages: it might get stuck in them.
+    pub(crate) fn forbid_help(&self) {
+        self.helpable.store(false, Relaxed);
     }
 
     /// Lets the consumer help with cheap items, in the place of one worker.
     pub(crate) fn allow_help(&self) {
-        self.helped.store(self.most > 1 && self.stateless.load(Relaxed), Relaxed);
+        self.helped.store(self.most > 1 && self.helpable.load(Relaxed), Relaxed);
     }
 
     pub(crate) fn most(&self) -> usize {
@@ -163,12 +168,17 @@ impl<'e> Workers<'e> {
 
     fn seats_now(&self) -> usize {
         let most = if self.can_be_helped() && self.is_cheap() { self.most - 1 } else { self.most };
-        most + usize::from(self.reader.load(Relaxed))
+        most.saturating_add(usize::from(self.reader.load(Relaxed)))
     }
 
     fn try_sit(&self) -> bool {
         let limit = self.seats_now();
         self.seats.fetch_update(SeqCst, SeqCst, |seats| (seats < limit).then_some(seats + 1)).is_ok()
+    }
+
+    /// Whether there are fewer workers than wanted now.
+    pub(crate) fn has_seat(&self) -> bool {
+        self.seats.load(Relaxed) < self.seats_now()
     }
 
     /// Whether there are more workers than wanted now.
@@ -210,7 +220,7 @@ impl<'e> Workers<'e> {
     /// Offers work if there is some that nobody has taken: called by each worker when it has taken
     /// what it can do itself.
     pub(crate) fn offer_rest(&self, segment: &dyn Segment<'e>) {
-        if self.seats.load(Relaxed) < self.seats_now() && self.has_work(segment) {
+        if self.has_seat() && self.has_work(segment) {
             self.offer();
         }
     }
@@ -272,7 +282,7 @@ impl<'e> Workers<'e> {
         }
         let size = self.size.load(Relaxed);
         match remaining {
-            Some(remaining) => size.min(remaining / (2 * self.most)).max(1),
+            Some(remaining) => size.min(remaining / self.most.saturating_mul(2)).max(1),
             None => size,
         }
     }
@@ -284,7 +294,7 @@ impl<'e> Workers<'e> {
 
     /// Learns from a batch of `items` that took so long.
     pub(crate) fn learn(&self, items: usize, elapsed: Duration) {
-        if items == 0 || self.chunk.is_some() && self.cost.load(Relaxed) != 0 {
+        if items == 0 {
             return;
         }
         let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX / 16).min(u64::MAX / 16);
@@ -301,10 +311,21 @@ impl<'e> Workers<'e> {
         }
     }
 
-    /// Forgets what was learned, because a batch took far longer than planned.
+    /// Forgets what was learned, because a batch took far longer than planned and was split.
     pub(crate) fn unlearn(&self, items: usize, elapsed: Duration) {
         self.cost.store(0, Relaxed);
-        self.learn(items.max(1), elapsed);
+        self.split.store(true, Relaxed);
+        self.learn(items, elapsed);
+    }
+
+    /// How many items to take at once of what waits at a stage. The rest of a batch that was split
+    /// is shared by all workers, whatever size the user chose.
+    pub(crate) fn resume_size(&self) -> usize {
+        match self.chunk {
+            Some(chunk) if !self.split.load(Relaxed) => chunk,
+            Some(chunk) => chunk.min(self.size.load(Relaxed)),
+            None => self.size.load(Relaxed),
+        }
     }
 
     /// Whether nothing is known about the cost of an item.

@@ -16,6 +16,13 @@ pub(crate) struct Fallible<E>(pub(crate) PhantomData<fn(E)>);
 struct FallibleRunner;
 
 impl<B, E: Display> Function<Result<B, E>, B> for Fallible<E> {
+    fn for_run<'e>(self: Arc<Self>) -> Arc<dyn Function<Result<B, E>, B> + 'e>
+    where
+        Self: 'e,
+    {
+        self
+    }
+
     fn runner<'e>(self: Arc<Self>) -> Box<dyn Runner<Result<B, E>, B> + 'e>
     where
         Self: 'e,

@@ -16,6 +16,13 @@ impl<A, B, F> Function<Arc<A>, B> for Kept<F>
 where
     F: Fn(&A) -> B + Send + Sync,
 {
+    fn for_run<'e>(self: Arc<Self>) -> Arc<dyn Function<Arc<A>, B> + 'e>
+    where
+        Self: 'e,
+    {
+        self
+    }
+
     fn runner<'e>(self: Arc<Self>) -> Box<dyn Runner<Arc<A>, B> + 'e>
     where
         Self: 'e,

@@ -19,6 +19,13 @@ impl<A, B, F> Function<A, B> for Map<F>
 where
     F: Fn(A) -> B + Send + Sync,
 {
+    fn for_run<'e>(self: Arc<Self>) -> Arc<dyn Function<A, B> + 'e>
+    where
+        Self: 'e,
+    {
+        self
+    }
+
     fn runner<'e>(self: Arc<Self>) -> Box<dyn Runner<A, B> + 'e>
     where
         Self: 'e,

@@ -22,15 +22,15 @@ pub(crate) use stateful::Stateful;
 
 /// A stage's function, typed.
 pub(crate) trait Function<A, B>: Send + Sync {
-    /// The state of one worker.
-    fn runner<'e>(self: Arc<Self>) -> Box<dyn Runner<A, B> + 'e>
+    /// The function for one run of the chain: what it keeps, it keeps for that run.
+    fn for_run<'e>(self: Arc<Self>) -> Arc<dyn Function<A, B> + 'e>
     where
         Self: 'e;
 
-    /// Whether a runner costs nothing to make: then the consumer may make one to help with a batch.
-    fn is_stateless(&self) -> bool {
-        true
-    }
+    /// One worker's side.
+    fn runner<'e>(self: Arc<Self>) -> Box<dyn Runner<A, B> + 'e>
+    where
+        Self: 'e;
 }
 
 /// What happened to one item.
@@ -48,7 +48,4 @@ pub(crate) trait Runner<A, B> {
 
     /// Runs one item.
     fn one(&mut self, item: A) -> Outcome<B>;
-
-    /// User code panicked: state that it may have left half changed must go.
-    fn reset(&mut self) {}
 }

@@ -1,71 +1,89 @@
 //! [`Stateful`]: a stage whose workers each have a state of their own, such as a connection or a
 //! buffer.
+//!
+//! Workers come and go while a run lasts, so a state is not tied to a thread: a worker takes one
+//! when it begins a batch and gives it back after, and the number of states made is the number of
+//! workers that ever ran at the same time.
 
-use std::marker::PhantomData;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::vec::Drain;
 
 use super::{Function, Outcome, Runner};
+use crate::engine::lock;
 
 /// `init` once for each worker, `f` for each item.
 pub(crate) struct Stateful<N, F, S> {
-    init: N,
-    f: F,
-    state: PhantomData<fn() -> S>,
+    functions: Arc<(N, F)>,
+    /// States that no worker has at the moment.
+    idle: Mutex<Vec<S>>,
 }
 
 impl<N, F, S> Stateful<N, F, S> {
     pub(crate) fn new(init: N, f: F) -> Self {
-        Self { init, f, state: PhantomData }
+        Self { functions: Arc::new((init, f)), idle: Mutex::default() }
     }
 }
 
-struct StatefulRunner<N, F, S> {
-    stage: Arc<Stateful<N, F, S>>,
-    /// Made with the worker's first item, in the worker's own thread.
-    state: Option<S>,
+impl<N: Fn() -> S, F, S> Stateful<N, F, S> {
+    fn take(&self) -> S {
+        let idle = lock(&self.idle).pop();
+        idle.unwrap_or_else(|| self.functions.0())
+    }
+
+    fn give_back(&self, state: S) {
+        lock(&self.idle).push(state);
+    }
 }
+
+struct StatefulRunner<N, F, S>(Arc<Stateful<N, F, S>>);
 
 impl<A, B, S, N, F> Function<A, B> for Stateful<N, F, S>
 where
+    S: Send,
     N: Fn() -> S + Send + Sync,
     F: Fn(&mut S, A) -> B + Send + Sync,
 {
+    fn for_run<'e>(self: Arc<Self>) -> Arc<dyn Function<A, B> + 'e>
+    where
+        Self: 'e,
+    {
+        Arc::new(Self { functions: Arc::clone(&self.functions), idle: Mutex::default() })
+    }
+
     fn runner<'e>(self: Arc<Self>) -> Box<dyn Runner<A, B> + 'e>
     where
         Self: 'e,
     {
-        Box::new(StatefulRunner { stage: self, state: None })
-    }
-
-    fn is_stateless(&self) -> bool {
-        false
+        Box::new(StatefulRunner(self))
     }
 }
 
+/// A state goes down with the item that panicked: it may be half changed.
 impl<A, B, S, N, F> Runner<A, B> for StatefulRunner<N, F, S>
 where
     N: Fn() -> S,
     F: Fn(&mut S, A) -> B,
 {
     fn run(&mut self, items: &mut Drain<'_, A>, out: &mut Vec<B>, stop: &AtomicBool) -> Outcome<()> {
+        let mut state = None;
         while let Some(item) = items.next() {
-            let state = self.state.get_or_insert_with(&self.stage.init);
-            out.push((self.stage.f)(state, item));
+            let state = state.get_or_insert_with(|| self.0.take());
+            out.push(self.0.functions.1(state, item));
             if stop.load(Ordering::Relaxed) {
                 break;
             }
+        }
+        if let Some(state) = state {
+            self.0.give_back(state);
         }
         Ok(())
     }
 
     fn one(&mut self, item: A) -> Outcome<B> {
-        let state = self.state.get_or_insert_with(&self.stage.init);
-        Ok((self.stage.f)(state, item))
-    }
-
-    fn reset(&mut self) {
-        self.state = None;
+        let mut state = self.0.take();
+        let result = self.0.functions.1(&mut state, item);
+        self.0.give_back(state);
+        Ok(result)
     }
 }
