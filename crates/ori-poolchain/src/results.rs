@@ -98,7 +98,8 @@ impl<O: Send + 'static> fmt::Debug for Results<O> {
 /// The batches of an execution, item by item.
 pub(crate) struct Stream<'e, O: Send + 'e> {
     execution: Execution<'e, O>,
-    values: VecDeque<O>,
+    /// The values of the batch, last first, so that they can be popped and the buffer used again.
+    values: Vec<O>,
     /// The errors of the batch, and the position of its next item: used only where there are any.
     errors: VecDeque<(u64, OriError)>,
     position: u64,
@@ -107,7 +108,7 @@ pub(crate) struct Stream<'e, O: Send + 'e> {
 
 impl<'e, O: Send + 'e> Stream<'e, O> {
     pub(crate) fn new(execution: Execution<'e, O>) -> Self {
-        Self { execution, values: VecDeque::new(), errors: VecDeque::new(), position: 0, ended: false }
+        Self { execution, values: Vec::new(), errors: VecDeque::new(), position: 0, ended: false }
     }
 
     /// Gets the next batch that is not empty; false at the end.
@@ -115,11 +116,12 @@ impl<'e, O: Send + 'e> Stream<'e, O> {
         if self.ended {
             return None;
         }
-        self.execution.recycle(std::mem::take(&mut self.values).into());
+        self.execution.recycle(std::mem::take(&mut self.values));
         match self.execution.next() {
             Next::Batch(batch) => {
                 self.position = batch.first();
-                self.values = batch.values.into();
+                self.values = batch.values;
+                self.values.reverse();
                 self.errors = batch.errors.into();
                 Some(Ok(()))
             }
@@ -143,7 +145,7 @@ impl<'e, O: Send + 'e> Stream<'e, O> {
                 self.position += 1;
                 return self.errors.pop_front().map(|(_, error)| Err(error));
             }
-            if let Some(value) = self.values.pop_front() {
+            if let Some(value) = self.values.pop() {
                 self.position += 1;
                 return Some(Ok(value));
             }
@@ -160,7 +162,7 @@ impl<O: Send> Iterator for Stream<'_, O> {
     #[inline]
     fn next(&mut self) -> Option<Result<O>> {
         if self.errors.is_empty() {
-            if let Some(value) = self.values.pop_front() {
+            if let Some(value) = self.values.pop() {
                 return Some(Ok(value));
             }
         }
@@ -171,7 +173,7 @@ impl<O: Send> Iterator for Stream<'_, O> {
         let mut folded = init;
         loop {
             if self.errors.is_empty() {
-                for value in self.values.drain(..) {
+                for value in self.values.drain(..).rev() {
                     folded = f(folded, Ok(value));
                 }
             }

@@ -145,7 +145,14 @@ impl<'e, 'a> Build<'e, 'a> {
         S: Iterator + Send + 'e,
         S::Item: Send + 'e,
     {
-        let (workers, _) = tail.section.expect("an empty chain is not built");
+        let (workers, first) = tail.section.as_ref().expect("an empty chain is not built");
+        let (workers, tail) = if self.stages[*first].executor.is_some() {
+            // Somebody else's threads must not be blocked by our source.
+            let reader = StageOptions { max_workers: Some(1), ..StageOptions::new(0, None) };
+            (self.new_workers(&reader), self.close(tail))
+        } else {
+            (Arc::clone(workers), tail)
+        };
         self.run.set_front(Arc::downgrade(&workers));
         let intake = Arc::new(Intake::new(Arc::clone(&self.run), Arc::clone(&workers), source, may_block));
         let front = Front { source: Arc::clone(&intake) as _, workers: Arc::clone(&workers) };

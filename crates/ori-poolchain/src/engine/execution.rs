@@ -33,7 +33,10 @@ pub(crate) struct Execution<'e, O> {
     /// Keeps the sections alive, which know each other only weakly.
     _segments: Vec<Arc<dyn Segment<'e> + 'e>>,
     source: Arc<dyn Close + 'e>,
+    /// The consumer may read the source.
     may_pull: bool,
+    /// All results are wanted at once, none of them early.
+    eager: bool,
     results: Arc<Port<'e, O>>,
     ordered: bool,
     /// How many items have come out.
@@ -66,8 +69,8 @@ pub(crate) struct Threads<'e, 'a> {
 }
 
 impl<'e, O: Send + 'e> Execution<'e, O> {
-    /// Starts a run of `plan` over `source`. An `eager` run may read the source in the consumer's
-    /// thread too.
+    /// Starts a run of `plan` over `source`. The consumer of an `eager` run takes part from the first
+    /// item on.
     pub(crate) fn start<'env, S>(
         plan: &(dyn Plan<'env, S::Item, O> + 'env),
         stages: &[StageOptions],
@@ -89,7 +92,7 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         let mut build = Build::new(Arc::clone(&run), Arc::clone(&monitor), stages, !options.unordered, place);
         let (outlet, results) = build.outlet();
         let tail = plan.build(&mut build, outlet);
-        let may_pull = eager && !source.may_block;
+        let may_pull = !source.may_block;
         let Front { source, workers } = build.front(tail, source.items, source.may_block);
 
         let (segments, stages) = build.finish();
@@ -107,6 +110,7 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
             _segments: segments,
             source,
             may_pull,
+            eager,
             results,
             ordered: !options.unordered,
             taken: 0,
@@ -116,16 +120,13 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
 
     /// The next batch; waits for it in this thread.
     pub(crate) fn next(&mut self) -> Next<O> {
-        let mut next = self.try_next();
-        self.run.set_hungry(next.is_none());
         loop {
-            if let Some(next) = next {
+            if let Some(next) = self.try_next() {
                 return next;
             }
             if !self.help() && !self.spin() {
                 self.park();
             }
-            next = self.try_next();
         }
     }
 
@@ -177,7 +178,7 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
     fn help(&self) -> bool {
         let Some(segment) = &self.helps else { return false };
         let workers = segment.workers();
-        let first = self.may_pull && workers.is_new();
+        let first = self.eager && workers.is_new();
         (first || workers.is_cheap()) && segment.help(self.may_pull)
     }
 
@@ -186,7 +187,10 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         self.results.queue().ready_at(self.position())
             || self.run.is_drained(self.taken)
             || self.run.is_stopped()
-            || self.helps.as_ref().is_some_and(|segment| segment.workers().is_cheap() && segment.can_help())
+            || self
+                .helps
+                .as_ref()
+                .is_some_and(|segment| segment.workers().is_cheap() && segment.can_help(self.may_pull))
     }
 
     /// An empty buffer for a batch to come.

@@ -9,11 +9,10 @@
 //! finds it, which costs about 20 ns. Only a source that is known never to block (a range, a
 //! vector) is read in whole batches, for a twentieth of that.
 //!
-//! The consumer never reads the source of a lazy run. When it helps, the reader of a source that
-//! does not block stages whole batches for it.
+//! The consumer, when it helps, reads only a source that never blocks.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
@@ -73,8 +72,6 @@ struct State<S: Iterator> {
     next: u64,
 }
 
-/// Batches that are staged for a consumer that helps.
-const STAGED_FOR_CONSUMER: usize = 2;
 /// More spare buffers than this are freed.
 const MOST_SPARES: usize = 4;
 
@@ -144,7 +141,10 @@ where
                 if self.stage_item(Ok(item), size) || self.run.is_stopped() {
                     return false;
                 }
-                self.call_for_staged();
+                // Somebody idle may take it.
+                if self.workers.has_seat() {
+                    self.workers.offer();
+                }
             }
             false
         });
@@ -174,16 +174,6 @@ where
             Err(error) => batch.errors.push(source_error(first, error)),
         }
         batch.len() >= size
-    }
-
-    /// Somebody idle may take what is staged: a worker, or a consumer that waits.
-    fn call_for_staged(&self) {
-        if self.workers.has_seat() {
-            self.workers.offer();
-        }
-        if self.workers.leaves_staged() {
-            self.run.wake_consumer();
-        }
     }
 
     /// Puts the source back, or drops it if nobody will read it again.
@@ -246,25 +236,7 @@ where
 
         let remaining = source.size_hint().0;
         let size = self.wanted(Some(remaining)).min(room);
-        let (batch, mut ended) = self.read(&mut source, buffer, size);
-        // Room for the consumer's batches, but never at the cost of a full window.
-        if !ended && self.workers.leaves_staged() {
-            let mut added = false;
-            while !ended
-                && self.staged.load(Relaxed) < STAGED_FOR_CONSUMER
-                && self.run.room_for(size) >= size
-                && !self.run.is_stopped()
-            {
-                let buffer = lock(&self.state).spares.pop().unwrap_or_default();
-                let (extra, end) = self.read(&mut source, buffer, size);
-                ended = end;
-                self.stage(extra);
-                added = true;
-            }
-            if added {
-                self.run.wake_consumer();
-            }
-        }
+        let (batch, ended) = self.read(&mut source, buffer, size);
         self.put_back(source, ended);
         if batch.len() == 0 { Pull::Staged } else { Pull::Batch(batch) }
     }

@@ -20,7 +20,7 @@ use super::port::Port;
 use super::slot::{Slot, Watching};
 use super::watch::Pulse;
 use super::workers::Workers;
-use crate::function::{Function, Runner};
+use crate::function::{Function, Items, Runner};
 
 /// One worker's way through a segment, from a stage to the end.
 pub(crate) trait Line<A> {
@@ -92,7 +92,7 @@ where
         let all = values.len();
         let mut out = stage.next.queue().spare(all);
         let mut failed = Vec::new();
-        let mut items = values.drain(..);
+        let mut items = Items::new(values.drain(..));
         let started = Instant::now();
         while items.len() > 0 {
             let outcome = catch_panic(|| self.runner.run(&mut items, &mut out, self.pulse.stop()));
@@ -107,7 +107,7 @@ where
         let ran = if stage.counts { all - items.len() } else { 0 };
         stage.meter.count(ran, failed.len(), started.elapsed());
 
-        let rest: Vec<A> = items.collect();
+        let rest = items.into_rest();
         stage.port.queue().recycle(values);
         let split = !rest.is_empty();
         let errors = if split {

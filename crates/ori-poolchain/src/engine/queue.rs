@@ -48,10 +48,11 @@ impl<T> Queue<T> {
         let mut state = lock(&self.state);
         let (_, mut batch) = state.batches.pop_first()?;
         let mut fewer = 1;
-        if batch.len() > most {
-            let rest = batch.split_off(most);
+        // By halves, so that a long batch that is taken in small pieces is not copied for each.
+        while batch.len() > most {
+            let rest = batch.split_off(most.max(batch.len() / 2));
             state.batches.insert(rest.first(), rest);
-            fewer = 0;
+            fewer -= 1;
         }
         while let Some(next) = state.batches.first_entry() {
             if *next.key() != batch.end() || batch.len() + next.get().len() > most {

@@ -53,8 +53,6 @@ pub(crate) struct Run<'e> {
     /// The source has ended: `pulled` is final.
     ended: AtomicBool,
 
-    /// The consumer has asked in vain, and helps or waits.
-    hungry: AtomicBool,
     consumer_waits: AtomicBool,
     consumer: Mutex<Option<Waker>>,
 }
@@ -73,7 +71,6 @@ impl<'e> Run<'e> {
             fits: window.is_none(),
             full: AtomicBool::new(false),
             ended: AtomicBool::new(false),
-            hungry: AtomicBool::new(false),
             consumer_waits: AtomicBool::new(false),
             consumer: Mutex::new(None),
         }
@@ -182,16 +179,6 @@ impl<'e> Run<'e> {
     }
 
     // The consumer.
-
-    pub(crate) fn set_hungry(&self, hungry: bool) {
-        if self.is_hungry() != hungry {
-            self.hungry.store(hungry, Relaxed);
-        }
-    }
-
-    pub(crate) fn is_hungry(&self) -> bool {
-        self.hungry.load(Relaxed)
-    }
 
     /// Leaves a waker; the caller must look for work once more before it waits.
     pub(crate) fn register_consumer(&self, waker: &Waker) {

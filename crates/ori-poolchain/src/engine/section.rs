@@ -126,12 +126,7 @@ impl<'e, A: Send + 'e> Segment<'e> for Section<'e, A> {
     fn drain(&self) -> Leave {
         let mut worker = self.worker();
         while !self.workers.run.is_stopped() && !self.workers.is_crowded() {
-            // While the consumer helps, what is staged is for him, and the source is for us.
-            let fed = if self.workers.leaves_staged() {
-                worker.run_pulled(true).or_else(|| worker.run_ready(true))
-            } else {
-                worker.run_ready(true).or_else(|| worker.run_pulled(true))
-            };
+            let fed = worker.run_ready(true).or_else(|| worker.run_pulled(true));
             match fed {
                 Some(Fed::Lost) => return Leave::Lost,
                 Some(Fed::Done(_) | Fed::Split(_)) => {}
@@ -147,12 +142,13 @@ impl<'e, A: Send + 'e> Segment<'e> for Section<'e, A> {
         helped || (may_pull && worker.run_pulled(false).is_some())
     }
 
-    fn can_help(&self) -> bool {
-        let staged = self.input.as_ref().is_some_and(|input| input.has_staged());
-        (staged || self.workers.has_queued()) && self.workers.may_start()
+    fn can_help(&self, may_pull: bool) -> bool {
+        let input = self.input.as_ref();
+        let ready = input.is_some_and(|input| input.has_staged()) || self.workers.has_queued();
+        (ready || (may_pull && input.is_some_and(|input| input.can_pull()))) && self.workers.may_start()
     }
 
     fn can_work(&self) -> bool {
-        self.can_help() || self.input.as_ref().is_some_and(|input| input.can_pull())
+        self.can_help(false) || self.input.as_ref().is_some_and(|input| input.can_pull())
     }
 }

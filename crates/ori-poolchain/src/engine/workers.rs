@@ -13,6 +13,7 @@
 //! *Seats* bound the workers; *permits* bound how many of them run user functions at this moment
 //! (a worker that reads the source holds none, and the consumer that helps needs one).
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize};
@@ -36,8 +37,8 @@ pub(crate) trait Segment<'e>: Send + Sync {
     /// Runs one batch on the calling thread; false if there was none. `may_pull` allows reading
     /// the source for it.
     fn help(&self, may_pull: bool) -> bool;
-    /// Whether a batch lies ready for the consumer to help with.
-    fn can_help(&self) -> bool;
+    /// Whether there is something for the consumer to help with.
+    fn can_help(&self, may_pull: bool) -> bool;
     /// Whether one more worker would find something to do.
     fn can_work(&self) -> bool;
 }
@@ -54,6 +55,8 @@ pub(crate) enum Leave {
 /// How long a batch should take: long enough that what a batch costs (about a microsecond) does
 /// not count, short enough that the last batches of a run end together.
 const TARGET: Duration = Duration::from_micros(64);
+/// Near the end of the input batches shrink to this part of the target, but no further.
+const PIECES: usize = 16;
 /// A batch grows at most by this factor, so that one lucky measurement does no harm.
 const GROWTH: usize = 4;
 /// A new estimate is at most this many times the old one: a batch that was interrupted by the
@@ -159,11 +162,6 @@ impl<'e> Workers<'e> {
         self.permits.load(Relaxed)
     }
 
-    /// Whether the consumer helps now, so that batches are staged for it.
-    pub(crate) fn leaves_staged(&self) -> bool {
-        self.can_be_helped() && self.is_cheap() && self.run.is_hungry()
-    }
-
     // Seats.
 
     fn seats_now(&self) -> usize {
@@ -193,11 +191,14 @@ impl<'e> Workers<'e> {
         }
         let Some(segment) = self.segment.get().and_then(Weak::upgrade) else { return };
         let seat = Seat { segment, taken: false };
-        if let Err(error) = self.spawner.spawn(Box::new(move || seat.work())) {
-            // The seat is free again; with nobody on the others the work would lie for ever.
-            if self.seats.load(SeqCst) == 0 {
-                self.run.fail(error);
-            }
+        DROPPED_SEAT.set(None);
+        OFFERS.set(true);
+        let spawned = self.spawner.spawn(Box::new(move || seat.work()));
+        OFFERS.set(false);
+        // With nobody on the other seats the work would lie for ever.
+        let error = spawned.err().or(DROPPED_SEAT.take());
+        if let Some(error) = error.filter(|_| self.seats.load(SeqCst) == 0) {
+            self.run.fail(error);
         }
     }
 
@@ -282,7 +283,10 @@ impl<'e> Workers<'e> {
         }
         let size = self.size.load(Relaxed);
         match remaining {
-            Some(remaining) => size.min(remaining / self.most.saturating_mul(2)).max(1),
+            Some(remaining) => {
+                let share = remaining / self.most.saturating_mul(2);
+                size.min(share.max(self.affordable() / PIECES)).max(1)
+            }
             None => size,
         }
     }
@@ -302,12 +306,19 @@ impl<'e> Workers<'e> {
         let old = self.cost.load(Relaxed);
         let cost = if old == 0 { measured } else { measured.min(old.saturating_mul(DISTRUST)) };
         self.cost.store(cost, Relaxed);
-        let target = u64::try_from(TARGET.as_nanos()).unwrap_or(u64::MAX) * 16;
-        let wanted = usize::try_from(target / cost).unwrap_or(usize::MAX);
         let old_size = self.size.load(Relaxed);
-        let size = wanted.clamp(1, old_size.saturating_mul(GROWTH)).min(self.ceiling.load(Relaxed));
+        let size =
+            self.affordable().clamp(1, old_size.saturating_mul(GROWTH)).min(self.ceiling.load(Relaxed));
         if size != old_size {
             self.size.store(size, Relaxed);
+        }
+    }
+
+    /// How many items take as long as a batch should.
+    fn affordable(&self) -> usize {
+        match self.cost.load(Relaxed) {
+            0 => 1,
+            cost => usize::try_from(TARGET.as_nanos() as u64 * 16 / cost).unwrap_or(usize::MAX),
         }
     }
 
@@ -371,13 +382,22 @@ impl Drop for Seat<'_> {
         }
         let workers = self.segment.workers();
         let last = workers.seats.fetch_sub(1, SeqCst) == 1;
-        if last && workers.has_work(&*self.segment) {
-            workers.run.fail(OriError::new(
-                ErrorKind::Closed,
-                "the executor dropped a stage's worker before it ran",
-            ));
+        let error =
+            || OriError::new(ErrorKind::Closed, "the executor dropped a stage's worker before it ran");
+        if OFFERS.get() {
+            // Dropped while it is offered: the executor may have a better word for it.
+            DROPPED_SEAT.set(Some(error()));
+        } else if last && workers.has_work(&*self.segment) {
+            workers.run.fail(error());
         }
     }
+}
+
+thread_local! {
+    /// This thread is offering a seat to an executor.
+    static OFFERS: Cell<bool> = const { Cell::new(false) };
+    /// What became of it, if the executor dropped it at once.
+    static DROPPED_SEAT: Cell<Option<OriError>> = const { Cell::new(None) };
 }
 
 impl fmt::Debug for Workers<'_> {

@@ -4,11 +4,10 @@ use std::fmt::Display;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::vec::Drain;
 
 use ori_errors::{ErrorKind, OriError};
 
-use super::{Function, Outcome, Runner};
+use super::{Function, Items, Outcome, Runner};
 
 /// Passes on what is in the `Ok`; an `Err` is the item's error, of kind `Task`.
 pub(crate) struct Fallible<E>(pub(crate) PhantomData<fn(E)>);
@@ -34,11 +33,11 @@ impl<B, E: Display> Function<Result<B, E>, B> for Fallible<E> {
 impl<B, E: Display> Runner<Result<B, E>, B> for FallibleRunner {
     fn run(
         &mut self,
-        items: &mut Drain<'_, Result<B, E>>,
+        items: &mut Items<'_, Result<B, E>>,
         out: &mut Vec<B>,
         _stop: &AtomicBool,
     ) -> Outcome<()> {
-        for item in items {
+        for item in items.lend() {
             out.push(self.one(item)?);
         }
         Ok(())

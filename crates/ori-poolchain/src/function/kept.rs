@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::vec::Drain;
 
-use super::{Function, Outcome, Runner};
+use super::{Function, Items, Outcome, Runner};
 
 /// `f` for a reference to each item, which is shared with whoever may try it again.
 pub(crate) struct Kept<F>(pub(crate) F);
@@ -32,8 +31,8 @@ where
 }
 
 impl<A, B, F: Fn(&A) -> B> Runner<Arc<A>, B> for KeptRunner<F> {
-    fn run(&mut self, items: &mut Drain<'_, Arc<A>>, out: &mut Vec<B>, stop: &AtomicBool) -> Outcome<()> {
-        while let Some(item) = items.next() {
+    fn run(&mut self, items: &mut Items<'_, Arc<A>>, out: &mut Vec<B>, stop: &AtomicBool) -> Outcome<()> {
+        for item in items.lend() {
             out.push(self.0.0(&item));
             if stop.load(Ordering::Relaxed) {
                 break;

@@ -5,17 +5,18 @@
 //! is compiled into the loop.
 
 mod fallible;
+mod items;
 mod kept;
 mod map;
 mod stateful;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::vec::Drain;
 
 use ori_errors::OriError;
 
 pub(crate) use fallible::Fallible;
+pub(crate) use items::Items;
 pub(crate) use kept::Kept;
 pub(crate) use map::Map;
 pub(crate) use stateful::Stateful;
@@ -44,7 +45,7 @@ pub(crate) trait Runner<A, B> {
     ///
     /// # Errors
     /// The error of the item that was taken last.
-    fn run(&mut self, items: &mut Drain<'_, A>, out: &mut Vec<B>, stop: &AtomicBool) -> Outcome<()>;
+    fn run(&mut self, items: &mut Items<'_, A>, out: &mut Vec<B>, stop: &AtomicBool) -> Outcome<()>;
 
     /// Runs one item.
     fn one(&mut self, item: A) -> Outcome<B>;

@@ -7,9 +7,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::vec::Drain;
 
-use super::{Function, Outcome, Runner};
+use super::{Function, Items, Outcome, Runner};
 use crate::engine::lock;
 
 /// `init` once for each worker, `f` for each item.
@@ -65,9 +64,9 @@ where
     N: Fn() -> S,
     F: Fn(&mut S, A) -> B,
 {
-    fn run(&mut self, items: &mut Drain<'_, A>, out: &mut Vec<B>, stop: &AtomicBool) -> Outcome<()> {
+    fn run(&mut self, items: &mut Items<'_, A>, out: &mut Vec<B>, stop: &AtomicBool) -> Outcome<()> {
         let mut state = None;
-        while let Some(item) = items.next() {
+        for item in items.lend() {
             let state = state.get_or_insert_with(|| self.0.take());
             out.push(self.0.functions.1(state, item));
             if stop.load(Ordering::Relaxed) {
