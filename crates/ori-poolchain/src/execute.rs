@@ -51,7 +51,7 @@ where
         S: IntoIterator<Item = I>,
         S::IntoIter: Send + 'static,
     {
-        Ok(Results::new(self.start(items.into_iter(), false)?))
+        Ok(Results::new(self.start(items.into_iter())?))
     }
 
     /// Sends `items` through the chain and gives all results, in the order of the input (or as they
@@ -82,10 +82,10 @@ where
     {
         let items = items.into_iter();
         let expected = items.size_hint().0;
-        collect(self.start(items, true)?, expected)
+        collect(self.start(items)?, expected)
     }
 
-    fn start<S>(&self, source: S, eager: bool) -> Result<Execution<'static, O>>
+    fn start<S>(&self, source: S) -> Result<Execution<'static, O>>
     where
         S: Iterator<Item = I> + Send + 'static,
     {
@@ -100,7 +100,7 @@ where
         };
         let may_block = !never_blocks(&source);
         let source = Source { items: source, may_block };
-        Ok(Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source, eager))
+        Ok(Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source))
     }
 
     /// The chain's own threads, as many as its stages ask for.
@@ -161,10 +161,7 @@ where
             let _close = CloseOnDrop(&own);
             let threads = Threads { own: Arc::clone(&own) as _, of_stage: &|_| None };
             let source = Source { items: source, may_block: true };
-            collect(
-                Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source, true),
-                expected,
-            )
+            collect(Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source), expected)
         })
     }
 

@@ -161,10 +161,10 @@ impl<O: Send> Iterator for Stream<'_, O> {
 
     #[inline]
     fn next(&mut self) -> Option<Result<O>> {
-        if self.errors.is_empty() {
-            if let Some(value) = self.values.pop() {
-                return Some(Ok(value));
-            }
+        if self.errors.is_empty()
+            && let Some(value) = self.values.pop()
+        {
+            return Some(Ok(value));
         }
         self.next_slowly()
     }

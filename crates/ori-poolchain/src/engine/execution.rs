@@ -35,8 +35,6 @@ pub(crate) struct Execution<'e, O> {
     source: Arc<dyn Close + 'e>,
     /// The consumer may read the source.
     may_pull: bool,
-    /// All results are wanted at once, none of them early.
-    eager: bool,
     results: Arc<Port<'e, O>>,
     ordered: bool,
     /// How many items have come out.
@@ -69,15 +67,13 @@ pub(crate) struct Threads<'e, 'a> {
 }
 
 impl<'e, O: Send + 'e> Execution<'e, O> {
-    /// Starts a run of `plan` over `source`. The consumer of an `eager` run takes part from the first
-    /// item on.
+    /// Starts a run of `plan` over `source`.
     pub(crate) fn start<'env, S>(
         plan: &(dyn Plan<'env, S::Item, O> + 'env),
         stages: &[StageOptions],
         options: &ChainOptions,
         threads: &Threads<'e, '_>,
         source: Source<S>,
-        eager: bool,
     ) -> Self
     where
         'env: 'e,
@@ -110,7 +106,6 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
             _segments: segments,
             source,
             may_pull,
-            eager,
             results,
             ordered: !options.unordered,
             taken: 0,
@@ -178,7 +173,8 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
     fn help(&self) -> bool {
         let Some(segment) = &self.helps else { return false };
         let workers = segment.workers();
-        let first = self.eager && workers.is_new();
+        // The first item is what everybody waits for, so this thread need not wait for another.
+        let first = self.may_pull && workers.is_new() && self.run.pulled() == 0;
         (first || workers.is_cheap()) && segment.help(self.may_pull)
     }
 

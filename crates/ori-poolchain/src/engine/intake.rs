@@ -72,6 +72,10 @@ struct State<S: Iterator> {
     next: u64,
 }
 
+/// How often to look for a source that is being read, with so many pauses between two looks: about
+/// 20 µs together, several times what it takes to read a batch.
+const PATIENCE: usize = 40;
+const PAUSES: usize = 16;
 /// More spare buffers than this are freed.
 const MOST_SPARES: usize = 4;
 
@@ -102,6 +106,27 @@ where
         if state.spares.len() < MOST_SPARES && buffer.capacity() > 0 {
             state.spares.push(buffer);
         }
+    }
+
+    /// The source, and a buffer for its items; `None` if somebody reads, or it has ended. A source
+    /// that does not block is back in a moment, and worth waiting for.
+    fn take_source(&self) -> Option<(Box<S>, Vec<S::Item>)> {
+        let patience = if self.may_block { 1 } else { PATIENCE };
+        for _ in 0..patience {
+            let mut state = lock(&self.state);
+            if let Some(source) = state.source.take() {
+                self.present.store(false, SeqCst);
+                return Some((source, state.spares.pop().unwrap_or_default()));
+            }
+            drop(state);
+            if self.run.source_ended() || self.run.is_stopped() {
+                return None;
+            }
+            for _ in 0..PAUSES {
+                std::hint::spin_loop();
+            }
+        }
+        None
     }
 
     /// How many items to read at once, with so many left.
@@ -215,12 +240,7 @@ where
         if self.run.room_or_full(self.wanted(None)) == 0 {
             return Pull::Nothing;
         }
-        let (mut source, buffer) = {
-            let mut state = lock(&self.state);
-            let Some(source) = state.source.take() else { return Pull::Nothing };
-            self.present.store(false, SeqCst);
-            (source, state.spares.pop().unwrap_or_default())
-        };
+        let Some((mut source, buffer)) = self.take_source() else { return Pull::Nothing };
         // Only now does nobody else fill the window.
         let room = self.run.room_or_full(self.wanted(None));
         if room == 0 {

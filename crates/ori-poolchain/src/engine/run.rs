@@ -156,11 +156,12 @@ impl<'e> Run<'e> {
             return;
         }
         self.released.fetch_add(items as u64, SeqCst);
-        if self.full.load(SeqCst) && self.room() >= self.window().div_ceil(2) && self.full.swap(false, SeqCst)
+        if self.full.load(SeqCst)
+            && self.room() >= self.window().div_ceil(2)
+            && self.full.swap(false, SeqCst)
+            && let Some(front) = self.front.get().and_then(Weak::upgrade)
         {
-            if let Some(front) = self.front.get().and_then(Weak::upgrade) {
-                front.offer();
-            }
+            front.offer();
         }
     }
 

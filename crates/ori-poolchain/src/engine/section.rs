@@ -69,7 +69,7 @@ impl<'e, A: Send + 'e> Worker<'_, 'e, A> {
     }
 
     /// Runs what lies ready; `None` if nothing does, or nobody may run it now.
-    fn run_ready(&mut self, offer: bool) -> Option<Fed> {
+    fn run_ready(&mut self) -> Option<Fed> {
         let section = self.section;
         let workers = &*section.workers;
         let staged = section.input.as_ref().is_some_and(|input| input.has_staged());
@@ -77,19 +77,17 @@ impl<'e, A: Send + 'e> Worker<'_, 'e, A> {
             return None;
         }
         let mut fed = self.resume();
-        if fed.is_none() {
-            if let Some(batch) = section.input.as_ref().and_then(|input| input.take_staged()) {
-                if offer {
-                    workers.offer_rest(section);
-                }
-                fed = Some(self.run(batch));
-            }
+        if fed.is_none()
+            && let Some(batch) = section.input.as_ref().and_then(|input| input.take_staged())
+        {
+            workers.offer_rest(section);
+            fed = Some(self.run(batch));
         }
         self.after(fed)
     }
 
     /// Reads the source and runs what it gives; `None` if it gives nothing, or nobody may run now.
-    fn run_pulled(&mut self, offer: bool) -> Option<Fed> {
+    fn run_pulled(&mut self) -> Option<Fed> {
         let section = self.section;
         let input = section.input.as_ref()?;
         match input.pull() {
@@ -100,9 +98,7 @@ impl<'e, A: Send + 'e> Worker<'_, 'e, A> {
                     input.stage(batch);
                     return None;
                 }
-                if offer {
-                    section.workers.offer_rest(section);
-                }
+                section.workers.offer_rest(section);
                 let fed = self.run(batch);
                 self.after(Some(fed))
             }
@@ -126,7 +122,7 @@ impl<'e, A: Send + 'e> Segment<'e> for Section<'e, A> {
     fn drain(&self) -> Leave {
         let mut worker = self.worker();
         while !self.workers.run.is_stopped() && !self.workers.is_crowded() {
-            let fed = worker.run_ready(true).or_else(|| worker.run_pulled(true));
+            let fed = worker.run_ready().or_else(|| worker.run_pulled());
             match fed {
                 Some(Fed::Lost) => return Leave::Lost,
                 Some(Fed::Done(_) | Fed::Split(_)) => {}
@@ -138,8 +134,8 @@ impl<'e, A: Send + 'e> Segment<'e> for Section<'e, A> {
 
     fn help(&self, may_pull: bool) -> bool {
         let mut worker = self.worker();
-        let helped = worker.run_ready(false).is_some();
-        helped || (may_pull && worker.run_pulled(false).is_some())
+        let helped = worker.run_ready().is_some();
+        helped || (may_pull && worker.run_pulled().is_some())
     }
 
     fn can_help(&self, may_pull: bool) -> bool {

@@ -137,10 +137,10 @@ where
                 Step::Run(item) => {
                     let begun = watching.by_caller.then(Instant::now);
                     ended = Some(catch_panic(|| runner.one(item)).and_then(|outcome| outcome));
-                    if let (Some(begun), Some(limit)) = (begun, watching.limit) {
-                        if begun.elapsed() >= limit {
-                            ended = Some(Err(out_of_time(limit)));
-                        }
+                    if let (Some(begun), Some(limit)) = (begun, watching.limit)
+                        && begun.elapsed() >= limit
+                    {
+                        ended = Some(Err(out_of_time(limit)));
                     }
                 }
                 Step::Done(batch) => {

@@ -126,7 +126,7 @@ impl<'e> Workers<'e> {
     }
 
     pub(crate) fn set_segment(&self, segment: Weak<dyn Segment<'e> + 'e>) {
-        self.segment.set(segment).ok().expect("workers belong to one segment");
+        self.segment.set(segment).expect("workers belong to one segment");
     }
 
     /// Allows one worker more than may run, for a source that may block whoever reads it.
@@ -252,10 +252,11 @@ impl<'e> Workers<'e> {
     /// Gives the permit back, to somebody who was denied one if there is work for him.
     pub(crate) fn finish(&self) {
         self.permits.fetch_sub(1, SeqCst);
-        if self.denied.load(SeqCst) && self.denied.swap(false, SeqCst) {
-            if let Some(segment) = self.segment.get().and_then(Weak::upgrade) {
-                self.offer_rest(&*segment);
-            }
+        if self.denied.load(SeqCst)
+            && self.denied.swap(false, SeqCst)
+            && let Some(segment) = self.segment.get().and_then(Weak::upgrade)
+        {
+            self.offer_rest(&*segment);
         }
     }
 
