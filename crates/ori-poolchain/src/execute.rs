@@ -24,8 +24,13 @@ where
     /// Starts the chain over `items` and gives an iterator over the results.
     ///
     /// Work begins at once, before the first `next`, and goes on while you use the results, but no
-    /// further ahead than [`buffer`](Self::buffer). When items cost little, the calling thread
-    /// helps while it waits in `next`, in the place of a worker.
+    /// further ahead than [`buffer`](Self::buffer).
+    ///
+    /// While the calling thread waits in `next` for items that cost little, it takes the place of a
+    /// worker and runs the chain's functions for items further on. So a function must not wait for
+    /// what the consumer does with earlier results; where it must, give the stage an executor
+    /// ([`add`](Self::add)) or a [`timeout`](Self::timeout): such a stage never runs in the calling
+    /// thread.
     ///
     /// The source is read by the workers, one at a time. It may block in `next` as long as it
     /// likes: what it gave before goes on. A panic in it is the last result.
@@ -51,13 +56,13 @@ where
         S: IntoIterator<Item = I>,
         S::IntoIter: Send + 'static,
     {
-        Ok(Results::new(self.start(items.into_iter())?))
+        Ok(Results::new(self.start(items.into_iter(), false)?))
     }
 
     /// Sends `items` through the chain and gives all results, in the order of the input (or as they
     /// finish, if the chain is [`unordered`](Self::unordered)).
     ///
-    /// The calling thread takes part in the work while items are cheap.
+    /// The calling thread takes part while nobody else has begun: a short run wakes no other thread.
     ///
     /// # Errors
     /// `Validation` when the chain has no stage or an option cannot work; nothing was started. Else
@@ -82,10 +87,10 @@ where
     {
         let items = items.into_iter();
         let expected = items.size_hint().0;
-        collect(self.start(items)?, expected)
+        collect(self.start(items, true)?, expected)
     }
 
-    fn start<S>(&self, source: S) -> Result<Execution<'static, O>>
+    fn start<S>(&self, source: S, eager: bool) -> Result<Execution<'static, O>>
     where
         S: Iterator<Item = I> + Send + 'static,
     {
@@ -100,7 +105,7 @@ where
         };
         let may_block = !never_blocks(&source);
         let source = Source { items: source, may_block };
-        Ok(Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source))
+        Ok(Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source, eager))
     }
 
     /// The chain's own threads, as many as its stages ask for.
@@ -161,7 +166,10 @@ where
             let _close = CloseOnDrop(&own);
             let threads = Threads { own: Arc::clone(&own) as _, of_stage: &|_| None };
             let source = Source { items: source, may_block: true };
-            collect(Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source), expected)
+            collect(
+                Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source, true),
+                expected,
+            )
         })
     }
 

@@ -33,7 +33,7 @@ where
         stages: &[StageOptions],
         source: S,
     ) -> Self {
-        let run = Arc::new(Run::new(None));
+        let run = Arc::new(Run::new(None, false));
         let monitor = Arc::new(Monitor::new(Arc::clone(&run), Arc::new(Nowhere)));
         let mut build = Build::new(run, monitor, stages, true, Place::Caller);
         let (outlet, results) = build.outlet();

@@ -23,6 +23,9 @@ use crate::stats::{ChainStats, StageStats};
 const SPINS: usize = 100;
 const SPIN_PAUSES: usize = 8;
 
+/// How often it does so in an eager run.
+const EAGER_SPINS: u32 = 4;
+
 /// A run that was started, and what the consumer has had of it.
 pub(crate) struct Execution<'e, O> {
     run: Arc<Run<'e>>,
@@ -41,6 +44,7 @@ pub(crate) struct Execution<'e, O> {
     taken: u64,
     /// Items of the last batch, which the consumer may still hold.
     held: usize,
+    spins_left: u32,
 }
 
 /// What an execution gives next.
@@ -67,20 +71,21 @@ pub(crate) struct Threads<'e, 'a> {
 }
 
 impl<'e, O: Send + 'e> Execution<'e, O> {
-    /// Starts a run of `plan` over `source`.
+    /// Starts a run of `plan` over `source`; `eager` if all results are wanted together.
     pub(crate) fn start<'env, S>(
         plan: &(dyn Plan<'env, S::Item, O> + 'env),
         stages: &[StageOptions],
         options: &ChainOptions,
         threads: &Threads<'e, '_>,
         source: Source<S>,
+        eager: bool,
     ) -> Self
     where
         'env: 'e,
         S: Iterator + Send + 'e,
         S::Item: Send + 'e,
     {
-        let run = Arc::new(Run::new(options.buffer));
+        let run = Arc::new(Run::new(options.buffer, eager));
         let monitor = Arc::new(Monitor::new(Arc::clone(&run), Arc::clone(&threads.own)));
         let spawner =
             |stage: &StageOptions| (threads.of_stage)(stage).unwrap_or_else(|| Arc::clone(&threads.own));
@@ -92,11 +97,13 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         let Front { source, workers } = build.front(tail, source.items, source.may_block);
 
         let (segments, stages) = build.finish();
-        let only = segments.len() == 1 && !options.unordered;
-        if only {
-            workers.allow_help();
+        // A consumer that helps gives what it made first to itself: only in the last section, and
+        // only where the order of the results is the order of the work.
+        let may_help = segments.len() == 1 && !options.unordered && workers.may_be_helped();
+        let helps = segments.first().filter(|_| may_help).cloned();
+        if may_help && !eager {
+            workers.expect_help();
         }
-        let helps = segments.first().filter(|_| workers.can_be_helped()).cloned();
         workers.offer();
         Self {
             run,
@@ -110,6 +117,7 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
             ordered: !options.unordered,
             taken: 0,
             held: 0,
+            spins_left: EAGER_SPINS,
         }
     }
 
@@ -119,10 +127,19 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
             if let Some(next) = self.try_next() {
                 return next;
             }
-            if !self.help() && !self.spin() {
+            if !self.help() && !(self.may_spin() && self.spin()) {
                 self.park();
             }
         }
+    }
+
+    /// Whether this thread may keep a processor busy with waiting: the consumer of an eager run, who
+    /// sleeps until there is much to take, only at the beginning, where that may be the end.
+    fn may_spin(&mut self) -> bool {
+        if self.run.ends_at_error() {
+            self.spins_left = self.spins_left.saturating_sub(1);
+        }
+        self.spins_left > 0
     }
 
     /// Looks for something to do for as long as a sleep and a wake-up would cost.
@@ -149,6 +166,7 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
     /// The next batch, if it is there.
     fn try_next(&mut self) -> Option<Next<O>> {
         self.run.release(std::mem::take(&mut self.held));
+        self.run.asks();
         if let Some(batch) = self.results.queue().take_at(self.position()) {
             self.held = batch.len();
             self.taken += batch.len() as u64;
@@ -173,9 +191,11 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
     fn help(&self) -> bool {
         let Some(segment) = &self.helps else { return false };
         let workers = segment.workers();
-        // The first item is what everybody waits for, so this thread need not wait for another.
-        let first = self.may_pull && workers.is_new() && self.run.pulled() == 0;
-        (first || workers.is_cheap()) && segment.help(self.may_pull)
+        if self.run.pulled() == self.taken {
+            // Nobody has the item that comes next, so this thread need not wait for another.
+            return self.may_pull && (workers.is_new() || workers.is_cheap()) && segment.help(true);
+        }
+        !self.run.ends_at_error() && workers.is_cheap() && segment.help(self.may_pull)
     }
 
     /// Whether there is something to do, after the waker was left.

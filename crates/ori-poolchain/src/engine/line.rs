@@ -84,7 +84,8 @@ where
         Self { stage, runner, next, pulse: Arc::clone(pulse), slot }
     }
 
-    /// Runs the whole batch in one go. What is left when the stop flag is set goes back.
+    /// Runs the whole batch in one go. What is left when the stop flag is set, or after an error that
+    /// ends the run, goes back. Says whether the stop flag was set.
     fn run(&mut self, batch: Batch<A>) -> (Batch<B>, bool) {
         let stage = &*self.stage;
         let first = batch.first();
@@ -94,23 +95,29 @@ where
         let mut failed = Vec::new();
         let mut items = Items::new(values.drain(..));
         let started = Instant::now();
+        let mut overdue = false;
         while items.len() > 0 {
             let outcome = catch_panic(|| self.runner.run(&mut items, &mut out, self.pulse.stop()));
             let error = match outcome {
-                Ok(Ok(())) if items.len() > 0 => break,
+                Ok(Ok(())) if items.len() > 0 => {
+                    overdue = true;
+                    break;
+                }
                 Ok(Ok(())) => continue,
                 Ok(Err(error)) | Err(error) => error,
             };
             let place = position(first, &errors, all - items.len() - 1);
             failed.push((place, error.with_stage(&*stage.name).with_item(place)));
+            if stage.workers.run.ends_at_error() {
+                break;
+            }
         }
         let ran = if stage.counts { all - items.len() } else { 0 };
         stage.meter.count(ran, failed.len(), started.elapsed());
 
         let rest = items.into_rest();
         stage.port.queue().recycle(values);
-        let split = !rest.is_empty();
-        let errors = if split {
+        let errors = if !rest.is_empty() {
             let boundary = position(first, &errors, all - rest.len());
             let mut done = errors;
             let later = done.split_off(done.partition_point(|(place, _)| *place < boundary));
@@ -119,7 +126,7 @@ where
         } else {
             errors
         };
-        (Batch::with_errors(first, out, merge_errors(errors, failed)), split)
+        (Batch::with_errors(first, out, merge_errors(errors, failed)), overdue)
     }
 }
 
@@ -129,7 +136,7 @@ where
     B: Send + 'e,
 {
     fn feed(&mut self, batch: Batch<A>) -> Fed {
-        let (batch, split) = match (&self.slot, &self.stage.watching) {
+        let (batch, overdue) = match (&self.slot, &self.stage.watching) {
             (Some(slot), Some(watching)) => match slot.run(watching, &mut *self.runner, batch) {
                 Some(batch) => (batch, false),
                 None => return Fed::Lost,
@@ -137,7 +144,7 @@ where
             _ => self.run(batch),
         };
         match self.next.feed(batch) {
-            Fed::Done(done) if split => Fed::Split(done),
+            Fed::Done(done) if overdue => Fed::Split(done),
             fed => fed,
         }
     }

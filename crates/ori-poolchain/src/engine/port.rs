@@ -38,8 +38,9 @@ impl<'e, T> Port<'e, T> {
                 workers.offer();
             }
             Reader::Consumer { run, ordered } => {
-                let is_next = self.queue.put(batch);
-                if is_next || !ordered {
+                let (items, failed) = (batch.len(), !batch.errors.is_empty());
+                let next = self.queue.put(batch) || !ordered;
+                if run.delivered(items, next, failed) {
                     run.wake_consumer();
                 }
             }

@@ -53,13 +53,20 @@ pub(crate) struct Run<'e> {
     /// The source has ended: `pulled` is final.
     ended: AtomicBool,
 
+    /// All results are wanted together, or the first error: see [`Run::delivered`].
+    eager: bool,
+    delivered: AtomicU64,
+    /// What the consumer asked for last has come.
+    ready: AtomicBool,
+    /// The consumer of an eager run wants each result now.
+    hasty: AtomicBool,
     consumer_waits: AtomicBool,
     consumer: Mutex<Option<Waker>>,
 }
 
 impl<'e> Run<'e> {
     /// A run with the user's window, or one that fits the batches.
-    pub(crate) fn new(window: Option<usize>) -> Self {
+    pub(crate) fn new(window: Option<usize>, eager: bool) -> Self {
         Self {
             started: Instant::now(),
             stopped: AtomicBool::new(false),
@@ -71,6 +78,10 @@ impl<'e> Run<'e> {
             fits: window.is_none(),
             full: AtomicBool::new(false),
             ended: AtomicBool::new(false),
+            eager,
+            delivered: AtomicU64::new(0),
+            ready: AtomicBool::new(false),
+            hasty: AtomicBool::new(!eager),
             consumer_waits: AtomicBool::new(false),
             consumer: Mutex::new(None),
         }
@@ -135,6 +146,7 @@ impl<'e> Run<'e> {
         match self.room_for(wanted) {
             0 => {
                 self.full.store(true, SeqCst);
+                self.wake_consumer();
                 self.room_for(wanted)
             }
             room => room,
@@ -180,6 +192,39 @@ impl<'e> Run<'e> {
     }
 
     // The consumer.
+
+    /// Whether a batch should be passed on as soon as one of its items has failed.
+    pub(crate) fn ends_at_error(&self) -> bool {
+        self.eager
+    }
+
+    /// A batch has come out. Says whether the consumer should look at it now: it is what comes
+    /// `next`, and the consumer uses each result as it comes. The consumer of an eager run can wait
+    /// until all have come, or until the window is half full; but from the first error on it wants
+    /// each result, since it may be the last it waits for.
+    pub(crate) fn delivered(&self, items: usize, next: bool, failed: bool) -> bool {
+        if !self.eager {
+            return next;
+        }
+        let delivered = self.delivered.fetch_add(items as u64, SeqCst) + items as u64;
+        if next {
+            self.ready.store(true, SeqCst);
+        }
+        if failed {
+            self.hasty.store(true, SeqCst);
+        }
+        let inside = delivered.saturating_sub(self.released.load(Relaxed));
+        let half = self.window() as u64 / 2;
+        let wanted = self.hasty.load(SeqCst) || inside >= half;
+        (wanted && self.ready.load(SeqCst)) || self.is_drained(delivered)
+    }
+
+    /// The consumer is about to look for what comes next.
+    pub(crate) fn asks(&self) {
+        if self.eager {
+            self.ready.store(false, SeqCst);
+        }
+    }
 
     /// Leaves a waker; the caller must look for work once more before it waits.
     pub(crate) fn register_consumer(&self, waker: &Waker) {

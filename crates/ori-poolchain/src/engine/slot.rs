@@ -127,8 +127,9 @@ where
                         return Some(Batch::new(0, Vec::new()));
                     }
                     outcome => {
+                        let ends = matches!(outcome, Some(Err(_))) && self.stage.workers.run.ends_at_error();
                         settled = outcome.map(|outcome| state.settle(outcome, &self.stage.name));
-                        state.step(watching)
+                        if ends { state.stop_here() } else { state.step(watching) }
                     }
                 }
             };
@@ -143,7 +144,10 @@ where
                         ended = Some(Err(out_of_time(limit)));
                     }
                 }
-                Step::Done(batch) => {
+                Step::Done(batch, rest) => {
+                    if let Some(rest) = rest {
+                        self.stage.port.put(rest);
+                    }
                     let failed = batch.errors.len();
                     self.stage.meter.count(items, failed, started.elapsed());
                     return Some(batch);
@@ -224,7 +228,8 @@ fn out_of_time(limit: Duration) -> OriError {
 /// What the worker does next.
 enum Step<A, B> {
     Run(A),
-    Done(Batch<B>),
+    /// Pass on what is done, and put the rest back.
+    Done(Batch<B>, Option<Batch<A>>),
 }
 
 impl<A, B> State<A, B> {
@@ -262,7 +267,7 @@ impl<A, B> State<A, B> {
             self.next += 1;
         }
         let Some(item) = self.rest.pop_front() else {
-            return Step::Done(self.take_done(self.next));
+            return Step::Done(self.take_done(self.next), None);
         };
         let position = self.next;
         self.next += 1;
@@ -274,6 +279,12 @@ impl<A, B> State<A, B> {
         }
         self.current = Some(Current { position, share, tries, seen: None });
         Step::Run(item)
+    }
+
+    /// The rest is somebody else's.
+    fn stop_here(&mut self) -> Step<A, B> {
+        let done = self.take_done(self.next);
+        Step::Done(done, self.take_rest())
     }
 
     /// What lies before `position`.

@@ -144,17 +144,18 @@ impl<'e> Workers<'e> {
         self.helpable.store(false, Relaxed);
     }
 
-    /// Lets the consumer help with cheap items, in the place of one worker.
-    pub(crate) fn allow_help(&self) {
-        self.helped.store(self.most > 1 && self.helpable.load(Relaxed), Relaxed);
+    /// Whether the consumer may run these stages.
+    pub(crate) fn may_be_helped(&self) -> bool {
+        self.most > 1 && self.helpable.load(Relaxed)
+    }
+
+    /// The consumer helps with cheap items, in the place of one worker.
+    pub(crate) fn expect_help(&self) {
+        self.helped.store(true, Relaxed);
     }
 
     pub(crate) fn most(&self) -> usize {
         self.most
-    }
-
-    pub(crate) fn can_be_helped(&self) -> bool {
-        self.helped.load(Relaxed)
     }
 
     /// How many workers run now, the helping consumer included.
@@ -165,7 +166,7 @@ impl<'e> Workers<'e> {
     // Seats.
 
     fn seats_now(&self) -> usize {
-        let most = if self.can_be_helped() && self.is_cheap() { self.most - 1 } else { self.most };
+        let most = if self.helped.load(Relaxed) && self.is_cheap() { self.most - 1 } else { self.most };
         most.saturating_add(usize::from(self.reader.load(Relaxed)))
     }
 
