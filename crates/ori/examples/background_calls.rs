@@ -1,15 +1,18 @@
 //! Functions that return at once: start calls, do something else, collect the results.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::time::Duration;
 
-use ori::background::{ReturnWhen, ThreadPool, as_completed, run_in_background, run_in_background_thread, wait};
+use ori::background::{
+    ReturnWhen, ThreadPool, as_completed, run_in_background, run_in_background_thread, wait,
+};
 
 /// Stands for work that takes its time: the number of steps until `n` becomes 1.
 fn collatz(n: u64) -> u32 {
     let mut steps = 0;
     let mut n = n;
     while n != 1 {
-        n = if n % 2 == 0 { n / 2 } else { 3 * n + 1 };
+        n = if n.is_multiple_of(2) { n / 2 } else { 3 * n + 1 };
         steps += 1;
     }
     steps

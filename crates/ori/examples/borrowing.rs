@@ -2,6 +2,7 @@
 //!
 //! The threads live for one run and have ended when it returns, so the compiler knows that they
 //! cannot outlive what they borrow.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

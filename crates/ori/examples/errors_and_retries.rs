@@ -3,6 +3,7 @@
 //! An error belongs to one item. It comes out at that item's position, knows its stage, and the
 //! items around it go on. So a long run is not lost because of one bad line, one slow server or one
 //! bug: decide item by item.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -44,8 +45,11 @@ fn book(tries: &Mutex<HashMap<String, u32>>, fruit: &str) {
 fn main() -> ori::Result<()> {
     let tries = Mutex::new(HashMap::new());
     let chain = PoolChain::new()
-        .add_threadpool(parse).fallible().name("parse")
-        .add_threadpool(pack).name("pack")
+        .add_threadpool(parse)
+        .fallible()
+        .name("parse")
+        .add_threadpool(pack)
+        .name("pack")
         // Only a function that borrows its item can be given it again. Retries are for panics and
         // time limits; an `Err` is an answer, and a stage that wants to ask again does so itself.
         .add_threadpool_ref(move |(boxes, fruit): &(u32, String)| {
@@ -71,7 +75,11 @@ fn main() -> ori::Result<()> {
             }
         }
     }
-    println!("\n{}", results.stats());
+    let stats = results.stats();
+    println!("\n{stats}");
+    let book = &stats.stages()[2];
+    // Figs once more, quinces and kiwis twice more each.
+    assert_eq!((book.items, book.errors, book.retries), (5, 2, 5));
 
     assert_eq!(booked, ["4 boxes of apples", "3 boxes of figs", "1 boxes of limes"]);
     // What to do next depends on the kind.

@@ -2,6 +2,7 @@
 //!
 //! An `Executor` takes boxed jobs and runs each once. It takes the place of Ori's own threads in
 //! background calls and in the stages of a chain.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use ori::PoolChain;
 use ori::background::{Executor, Job, run_in_background};
@@ -43,10 +44,8 @@ fn thread_name() -> String {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rayon = rayon::ThreadPoolBuilder::new().thread_name(|n| format!("rayon {n}")).build()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .max_blocking_threads(4)
-        .thread_name("tokio")
-        .build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().max_blocking_threads(4).thread_name("tokio").build()?;
     let tokio = || Tokio { runtime: runtime.handle().clone(), threads: 4 };
 
     // A function in the background of the runtime, awaited there.
@@ -56,8 +55,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // A chain with one stage on each.
     let chain = PoolChain::new()
-        .add(|n: u64| (n * n, thread_name()), Rayon(rayon)).name("square")
-        .add(|(square, first)| (square, first, thread_name()), tokio()).name("label");
+        .add(|n: u64| (n * n, thread_name()), Rayon(rayon))
+        .name("square")
+        .add(|(square, first)| (square, first, thread_name()), tokio())
+        .name("label");
     for (n, result) in (0..100).zip(chain.execute_lazy(0..100)?) {
         let (square, first, second) = result?;
         assert_eq!(square, n * n);

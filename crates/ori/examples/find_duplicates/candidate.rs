@@ -22,7 +22,7 @@ pub(crate) struct Candidate {
     pub(crate) path: PathBuf,
     /// In bytes.
     pub(crate) size: u64,
-    pub(crate) identity: Identity,
+    identity: Identity,
     /// Of what has been read so far.
     pub(crate) digest: Option<Hash>,
 }
@@ -51,6 +51,11 @@ impl Candidate {
     pub(crate) fn new(path: &Path, metadata: &Metadata) -> io::Result<Self> {
         let identity = identity(path, metadata)?;
         Ok(Self { path: path.to_owned(), size: metadata.len(), identity, digest: None })
+    }
+
+    #[cfg_attr(unix, expect(clippy::clone_on_copy, reason = "elsewhere it is a path"))]
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity.clone()
     }
 
     /// Reads the first `limit` bytes, or the whole file if it has no more, and sets the digest.

@@ -71,11 +71,8 @@ impl Ledger {
 
     /// A file or folder could not be read.
     pub(crate) fn failed(&self, stage: &str, path: &Path, error: &io::Error) -> Noted {
-        let failure = Failure {
-            path: Some(Name(path.to_owned())),
-            stage: stage.to_owned(),
-            reason: error.to_string(),
-        };
+        let failure =
+            Failure { path: Some(Name(path.to_owned())), stage: stage.to_owned(), reason: error.to_string() };
         self.notes().failures.push(failure);
         Noted
     }
@@ -89,12 +86,15 @@ impl Ledger {
     /// Counts a file; false if it is empty, or another name of one that came before.
     pub(crate) fn is_to_be_compared(&self, file: &Candidate) -> bool {
         let mut notes = self.notes();
-        if let Entry::Occupied(mut names) = notes.other_names.entry(file.identity.clone()) {
-            names.get_mut().push(file.path.clone());
-            notes.totals.other_names += 1;
-            return false;
-        }
-        notes.other_names.insert(file.identity.clone(), Vec::new());
+        let notes = &mut *notes;
+        match notes.other_names.entry(file.identity()) {
+            Entry::Vacant(file) => file.insert(Vec::new()),
+            Entry::Occupied(mut names) => {
+                names.get_mut().push(file.path.clone());
+                notes.totals.other_names += 1;
+                return false;
+            }
+        };
         notes.totals.files += 1;
         notes.totals.bytes += file.size;
         if file.size == 0 {
@@ -142,11 +142,7 @@ impl Ledger {
     }
 
     /// The report, sorted: the greatest waste first.
-    pub(crate) fn report(
-        &self,
-        groups: impl Iterator<Item = Vec<Candidate>>,
-        elapsed: Duration,
-    ) -> Report {
+    pub(crate) fn report(&self, groups: impl Iterator<Item = Vec<Candidate>>, elapsed: Duration) -> Report {
         let mut notes = std::mem::take(&mut *self.notes());
         let mut groups: Vec<Group> = groups
             .map(|files| {
@@ -155,7 +151,7 @@ impl Ledger {
                 let mut files: Vec<Vec<Name>> = files
                     .into_iter()
                     .map(|file| {
-                        let mut names = notes.other_names.remove(&file.identity).unwrap_or_default();
+                        let mut names = notes.other_names.remove(&file.identity()).unwrap_or_default();
                         names.push(file.path);
                         names.sort();
                         names.into_iter().map(Name).collect()

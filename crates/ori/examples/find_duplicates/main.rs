@@ -15,12 +15,14 @@
 //! * A folder given twice, or inside of another one given, is not compared with itself.
 
 mod candidate;
-mod cli;
 mod ledger;
 mod progress;
-mod report;
-mod search;
 mod shared;
+
+// What the tests compare with a count of their own (`tests/it/find_duplicates.rs`).
+pub(crate) mod cli;
+pub(crate) mod report;
+pub(crate) mod search;
 
 use std::process::ExitCode;
 

@@ -21,7 +21,7 @@ use ori::PoolChain;
 use walkdir::{DirEntry, WalkDir};
 
 use super::candidate::{BLOCK, Candidate, buffer};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Noted};
 use super::report::Report;
 use super::shared::Shared;
 
@@ -67,10 +67,7 @@ pub(crate) fn search(roots: &[PathBuf], threads: usize, observer: Arc<dyn Observ
 
     let notes = Arc::clone(&ledger);
     let blocks = PoolChain::new()
-        .add_threadpool_init(buffer, move |buffer, mut file: Candidate| {
-            let hashed = file.hash(BLOCK, buffer, &*notes);
-            hashed.map(|()| file.clone()).map_err(|error| notes.failed("first block", &file.path, &error))
-        })
+        .add_threadpool_init(buffer, move |buffer, file| hashed(file, BLOCK, buffer, "first block", &notes))
         .fallible()
         .name("first block")
         .max_workers(threads)
@@ -83,9 +80,8 @@ pub(crate) fn search(roots: &[PathBuf], threads: usize, observer: Arc<dyn Observ
 
     let notes = Arc::clone(&ledger);
     let digests = PoolChain::new()
-        .add_threadpool_init(buffer, move |buffer, mut file: Candidate| {
-            let hashed = file.hash(u64::MAX, buffer, &*notes);
-            hashed.map(|()| file.clone()).map_err(|error| notes.failed("full digest", &file.path, &error))
+        .add_threadpool_init(buffer, move |buffer, file| {
+            hashed(file, u64::MAX, buffer, "full digest", &notes)
         })
         .fallible()
         .name("full digest")
@@ -105,6 +101,20 @@ pub(crate) fn search(roots: &[PathBuf], threads: usize, observer: Arc<dyn Observ
     Ok(ledger.report(same.into_values(), started.elapsed()))
 }
 
+/// The file with the digest of its first `limit` bytes.
+fn hashed(
+    mut file: Candidate,
+    limit: u64,
+    buffer: &mut [u8],
+    stage: &str,
+    ledger: &Ledger,
+) -> Result<Candidate, Noted> {
+    match file.hash(limit, buffer, ledger) {
+        Ok(()) => Ok(file),
+        Err(error) => Err(ledger.failed(stage, &file.path, &error)),
+    }
+}
+
 /// The files below `roots`. A chain's source is read by one thread at a time, so no more happens
 /// here than reading folders: it is the first stage that asks for each file's size.
 ///
@@ -113,7 +123,7 @@ pub(crate) fn search(roots: &[PathBuf], threads: usize, observer: Arc<dyn Observ
 fn walk(roots: &[PathBuf], ledger: &Arc<Ledger>) -> impl Iterator<Item = DirEntry> + Send + use<> {
     let ledger = Arc::clone(ledger);
     let roots = roots.to_vec();
-    roots.into_iter().flat_map(|root| WalkDir::new(root)).filter_map(move |entry| match entry {
+    roots.into_iter().flat_map(WalkDir::new).filter_map(move |entry| match entry {
         Ok(entry) if entry.file_type().is_file() => Some(entry),
         Ok(entry) => {
             ledger.passed_over(entry.file_type());
