@@ -5,7 +5,7 @@
 //!
 //! # A chain
 //!
-//! A [`PoolChain`] is described stage by stage, each stage a function with a pool of workers, and
+//! A `PoolChain` is described stage by stage, each stage a function with a pool of workers, and
 //! then run over anything that can be iterated. Results keep the order of the input.
 //!
 #![cfg_attr(feature = "poolchain", doc = "```")]

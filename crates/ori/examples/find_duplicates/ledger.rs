@@ -77,7 +77,12 @@ impl Ledger {
         Noted
     }
 
-    /// Bytes of a file were read.
+    /// So much of a file is to be read next.
+    pub(crate) fn to_read(&self, bytes: u64) {
+        self.observer.to_read(bytes);
+    }
+
+    /// So much of a file was read.
     pub(crate) fn read(&self, bytes: u64) {
         self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
         self.observer.read(bytes);
@@ -109,7 +114,7 @@ impl Ledger {
             self.notes().complete.push(file);
             return None;
         }
-        self.observer.to_read(file.size);
+        self.to_read(file.size);
         Some(file)
     }
 

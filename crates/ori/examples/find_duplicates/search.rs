@@ -63,7 +63,9 @@ pub(crate) fn search(roots: &[PathBuf], threads: usize, observer: Arc<dyn Observ
 
     let notes = Arc::clone(&ledger);
     let to_compare = ledger.values(sizes).filter(move |file| notes.is_to_be_compared(file));
-    let same_size = Shared::new(to_compare, |file| file.size);
+    let notes = Arc::clone(&ledger);
+    let same_size = Shared::new(to_compare, |file| file.size)
+        .inspect(move |file: &Candidate| notes.to_read(file.size.min(BLOCK)));
 
     let notes = Arc::clone(&ledger);
     let blocks = PoolChain::new()

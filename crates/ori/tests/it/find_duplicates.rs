@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -241,19 +241,18 @@ fn what_cannot_be_read_is_listed_and_stops_nothing() {
     assert!(text.contains("2 could not be read:") && text.contains("vanishes: "), "{text}");
 }
 
-/// Spoils a file that was measured already, when the first of its block-mates has been read.
+/// Spoils two files after their first blocks were read, and before the rest of either is.
 struct LateSaboteur {
     grows: PathBuf,
     shrinks: PathBuf,
-    read: AtomicU64,
+    is_done: AtomicBool,
 }
 
 impl Observer for LateSaboteur {
     fn found(&self, _: &Path) {}
 
-    fn to_read(&self, _: u64) {
-        // Both blocks of a pair were read, so both files were measured.
-        if self.read.fetch_add(1, Ordering::Relaxed) == 0 {
+    fn to_read(&self, bytes: u64) {
+        if bytes == LONG as u64 && !self.is_done.swap(true, Ordering::Relaxed) {
             write(&self.grows, vec![1; LONG + 1]);
             write(&self.shrinks, vec![1; LONG - 1]);
         }
@@ -270,7 +269,7 @@ fn a_file_that_changes_meanwhile_is_an_error_and_no_duplicate() {
         write(path, vec![1; LONG]);
     }
     let [grows, shrinks] = paths.clone();
-    let saboteur = LateSaboteur { grows, shrinks, read: AtomicU64::new(0) };
+    let saboteur = LateSaboteur { grows, shrinks, is_done: AtomicBool::new(false) };
     let report = search(&[dir.path().to_owned()], 2, Arc::new(saboteur)).unwrap();
     assert!(report.groups.is_empty(), "{report}");
     let failed: Vec<_> = report.errors.iter().map(|error| error.path.clone().unwrap().0).collect();
