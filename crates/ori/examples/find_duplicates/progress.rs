@@ -17,7 +17,7 @@ pub(crate) struct Bar {
 impl Bar {
     pub(crate) fn new() -> Self {
         let style = ProgressStyle::with_template(
-            "{spinner} {msg} {wide_bar} {binary_bytes} of {binary_total_bytes} read, {binary_bytes_per_sec}",
+            "{spinner} {msg} {wide_bar} {binary_bytes} of {binary_total_bytes} read",
         );
         let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(100));
