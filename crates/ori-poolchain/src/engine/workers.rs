@@ -337,7 +337,7 @@ impl<'e> Workers<'e> {
     /// Whether an item is known to cost so little that many come in the time of a batch.
     pub(crate) fn is_cheap(&self) -> bool {
         let cost = self.cost.load(Relaxed) / 16;
-        cost != 0 && cost * self.chunk.unwrap_or(1) as u64 <= TARGET.as_nanos() as u64
+        cost != 0 && cost.saturating_mul(self.chunk.unwrap_or(1) as u64) <= TARGET.as_nanos() as u64
     }
 }
 
