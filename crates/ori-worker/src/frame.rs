@@ -157,7 +157,8 @@ impl FrameReader {
     }
 
     /// Whether some bytes of the next frame are here.
-    pub(crate) fn has_begun(&self) -> bool {
+    #[cfg(test)]
+    fn has_begun(&self) -> bool {
         self.long.is_some() || self.start < self.buffer.len()
     }
 

@@ -28,10 +28,8 @@ static READY: AtomicBool = AtomicBool::new(false);
 /// Test binaries use [`test_worker!`](crate::test_worker) instead.
 ///
 /// ```
-/// fn main() {
-///     ori_worker::init();
-///     // .. the program ..
-/// }
+/// ori_worker::init();
+/// // .. the program ..
 /// ```
 pub fn init() {
     if let Some(depth) = worker_depth() {

@@ -180,13 +180,13 @@ impl Core {
                     self.fail_cancelled(queued);
                     continue;
                 }
-                (Some(place), Some(Doom::Late(late, limit))) if place.is_running() && place.item >= done => {
-                    // When it went on in the last moment, the next item is not to blame.
-                    if late == place {
-                        let message = format!("took longer than {limit:?}");
-                        let error = OriError::new(ErrorKind::TimedOut, message).with_pid(member.pid());
-                        self.charge(&mut queued, error);
-                    }
+                // When it went on in the last moment, the next item is not to blame.
+                (Some(place), Some(Doom::Late(late, limit)))
+                    if late == place && place.is_running() && place.item >= done =>
+                {
+                    let message = format!("took longer than {limit:?}");
+                    let error = OriError::new(ErrorKind::TimedOut, message).with_pid(member.pid());
+                    self.charge(&mut queued, error);
                 }
                 (Some(place), None) if place.is_running() && place.item >= done => {
                     self.charge(&mut queued, member.lost_error(status));

@@ -154,7 +154,7 @@ impl Replies {
 
     /// Decodes the next result.
     #[inline]
-    pub fn next<R: DeserializeOwned>(&mut self) -> Option<Result<R>> {
+    pub fn decode_next<R: DeserializeOwned>(&mut self) -> Option<Result<R>> {
         self.left = self.left.checked_sub(1)?;
         let rest = &self.body[self.at..];
         let taken = rest.split_first_chunk::<4>().and_then(|(length, rest)| {

@@ -93,10 +93,8 @@ fn try_launch(options: &WorkerOptions, path: &PathBuf) -> io::Result<Launched> {
     let (socket, far_end) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     rustix::io::ioctl_fionbio(&socket, true)?;
     let mut command = Command::new(path);
-    if options.executable.is_none() {
-        if let Some(name) = std::env::args_os().next() {
-            command.arg0(name);
-        }
+    if let (None, Some(name)) = (&options.executable, std::env::args_os().next()) {
+        command.arg0(name);
     }
     command.args(worker_arguments()).envs(options.env.iter().map(|(key, value)| (key, value)));
     // A group of its own: Ctrl-C in a terminal is for the parent, whose end ends the workers. No

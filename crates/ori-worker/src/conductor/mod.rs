@@ -77,14 +77,18 @@ impl Conductor {
         })
     }
 
+    /// A number for a job, which can be cancelled by it even before it is submitted.
+    pub fn reserve(&self) -> JobId {
+        JobId(self.next_job.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// Takes a job over. Each of its items will have exactly one result.
     ///
     /// # Errors
     /// `Closed` after a shutdown.
-    pub fn submit(&self, job: Job) -> Result<JobId> {
-        let id = JobId(self.next_job.fetch_add(1, Ordering::Relaxed));
+    pub fn submit(&self, id: JobId, job: Job) -> Result<()> {
         if self.inbox.push(Command::Submit(Queued::new(id, job))) {
-            return Ok(id);
+            return Ok(());
         }
         Err(OriError::new(ErrorKind::Closed, "the process pool was shut down"))
     }

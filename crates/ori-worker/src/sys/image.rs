@@ -79,7 +79,7 @@ unsafe extern "C" fn first_object(
     // SAFETY: the record says that so many headers are there; they stay as long as the program.
     let headers = unsafe { std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()) };
     for header in headers {
-        for value in [u64::from(header.p_type), header.p_vaddr as u64, header.p_filesz as u64] {
+        for value in [u64::from(header.p_type), header.p_vaddr, header.p_filesz] {
             image.identity = crate::hash::mix(image.identity, value);
         }
         if header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_R != 0 {

@@ -8,11 +8,11 @@ use ori_worker::{Conductor, Job, Replies, Sink, Task, WorkerOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// Keeps the replies of a job until all items have a result.
 #[derive(Default)]
-pub struct Collect {
+pub(crate) struct Collect {
     parts: Mutex<Vec<(u32, Part)>>,
     changed: Condvar,
 }
@@ -36,7 +36,7 @@ impl Sink for Collect {
 
 impl Collect {
     /// Waits for the results of all `items` items; fails when one has none or two.
-    pub fn results<R: DeserializeOwned>(&self, items: u32) -> Vec<Result<R>> {
+    pub(crate) fn results<R: DeserializeOwned>(&self, items: u32) -> Vec<Result<R>> {
         let start = Instant::now();
         let mut parts = self.parts.lock().unwrap();
         let count = |parts: &[(u32, Part)]| -> usize {
@@ -55,7 +55,7 @@ impl Collect {
             match part {
                 Part::Failed(error) => results.push(Err(error)),
                 Part::Replies(mut replies) => {
-                    while let Some(result) = replies.next() {
+                    while let Some(result) = replies.decode_next() {
                         results.push(result);
                     }
                 }
@@ -66,14 +66,14 @@ impl Collect {
     }
 }
 
-pub fn conductor(max_workers: usize) -> Conductor {
+pub(crate) fn conductor(max_workers: usize) -> Conductor {
     let mut options = WorkerOptions::default();
     options.max_workers = max_workers;
     Conductor::start(options).unwrap()
 }
 
 /// A job of these items and its sink.
-pub fn job<T: Serialize>(task: Task, items: impl IntoIterator<Item = T>) -> (Job, Arc<Collect>) {
+pub(crate) fn job<T: Serialize>(task: Task, items: impl IntoIterator<Item = T>) -> (Job, Arc<Collect>) {
     let sink = Arc::new(Collect::default());
     let mut job = Job::new(task, Arc::clone(&sink) as Arc<dyn Sink>);
     for item in items {
@@ -83,13 +83,13 @@ pub fn job<T: Serialize>(task: Task, items: impl IntoIterator<Item = T>) -> (Job
 }
 
 /// Runs a job to its end.
-pub fn run<T: Serialize, R: DeserializeOwned>(
+pub(crate) fn run<T: Serialize, R: DeserializeOwned>(
     conductor: &Conductor,
     task: Task,
     items: impl IntoIterator<Item = T>,
 ) -> Vec<Result<R>> {
     let (job, sink) = job(task, items);
     let count = job.items();
-    conductor.submit(job).unwrap();
+    conductor.submit(conductor.reserve(), job).unwrap();
     sink.results(count)
 }
