@@ -122,7 +122,8 @@ impl<T> BackgroundFuture<T> {
         loop {
             let mut state = self.shared.lock();
             if let Some(outcome) = state.take() {
-                return outcome;
+                drop(state);
+                return outcome.open();
             }
             let previous = state.waiter.replace(Waiter::Thread(thread::current()));
             drop(state);
@@ -248,7 +249,8 @@ impl<T> Future for BackgroundFuture<T> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.shared.lock();
         if let Some(outcome) = state.take() {
-            return Poll::Ready(outcome);
+            drop(state);
+            return Poll::Ready(outcome.open());
         }
         if matches!(&state.waiter, Some(Waiter::Waker(waker)) if waker.will_wake(context.waker())) {
             return Poll::Pending;
@@ -259,7 +261,7 @@ impl<T> Future for BackgroundFuture<T> {
         let mut state = self.shared.lock();
         if let Some(outcome) = state.take() {
             drop(state);
-            return Poll::Ready(outcome);
+            return Poll::Ready(outcome.open());
         }
         let previous = state.waiter.replace(Waiter::Waker(waker));
         drop(state);

@@ -152,6 +152,13 @@ impl Replies {
         Duration::from_nanos(self.nanos)
     }
 
+    /// Whether the next result is an error of its item.
+    #[must_use]
+    pub fn next_is_error(&self) -> bool {
+        let length = self.body.get(self.at..).and_then(|rest| rest.first_chunk::<4>());
+        length.is_none_or(|length| u32::from_le_bytes(*length) & FAILED != 0)
+    }
+
     /// Decodes the next result.
     #[inline]
     pub fn decode_next<R: DeserializeOwned>(&mut self) -> Option<Result<R>> {
