@@ -34,7 +34,7 @@ mod task;
 mod worker;
 
 pub use codec::Payload;
-pub use conductor::{Conductor, Context, Job, JobId, Outputs, Replies, Sink, WorkerOptions};
+pub use conductor::{Conductor, Context, Driver, Job, JobId, Outputs, Replies, Sink, WorkerOptions};
 pub use ori_macros::task_of_ori_worker as task;
 pub use start::{check_ready, depth, init, is_worker};
 pub use task::{InitializerOutcome, Task, TaskFn};

@@ -122,6 +122,11 @@ impl<T> Shared<T> {
         linger(|| self.settled.load(Ordering::Relaxed));
     }
 
+    /// Whether the task is settled, without taking the lock; it may say so a moment late.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::Relaxed)
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

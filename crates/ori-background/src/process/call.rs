@@ -68,6 +68,7 @@ where
     R: DeserializeOwned + Send + 'static,
 {
     let (promise, future) = BackgroundFuture::pair();
+    let future = future.with_driver(inner.conductor.driver().clone());
     let id = inner.conductor.reserve();
     let pool = Arc::downgrade(inner);
     promise.on_cancel(move || {

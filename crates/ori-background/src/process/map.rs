@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ori_errors::{OriError, Result};
-use ori_worker::{Context, Job, JobId, Replies, Sink, Task};
+use ori_worker::{Context, Driver, Job, JobId, Replies, Sink, Task};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -83,8 +83,12 @@ impl BatchSink {
     }
 
     /// Waits for results.
-    fn take(&self) -> VecDeque<Part> {
+    fn take(&self, driver: &Driver) -> VecDeque<Part> {
+        driver.drive(|| !self.lock().parts.is_empty(), None);
         let mut state = self.lock();
+        if state.parts.is_empty() {
+            driver.nudge();
+        }
         while state.parts.is_empty() {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -244,7 +248,7 @@ where
     /// Waits for results of the first batch; `None` when there is none left.
     fn receive(&mut self) -> Option<()> {
         self.fill();
-        let parts = self.batches.front()?.sink.take();
+        let parts = self.batches.front()?.sink.take(self.pool.inner.conductor.driver());
         for part in &parts {
             // Results saved from a dead worker come without their time.
             if let Part::Replies(replies) = part

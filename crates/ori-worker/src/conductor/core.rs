@@ -105,20 +105,28 @@ impl Core {
         self.ending.is_some() && self.members.is_empty() && self.queue.is_empty()
     }
 
-    /// One turn; sleeps until something happens unless there is something to deliver.
-    pub(super) fn turn(&mut self) {
-        let mut now = Instant::now();
+    /// The part of a turn that never waits: takes in what was asked for, and sends it off.
+    pub(super) fn send(&mut self) -> Option<Duration> {
+        let now = Instant::now();
         self.take_commands(now);
         self.hand_out(now);
         let pause = self.check_clocks(now);
         self.write();
+        pause
+    }
+
+    /// One turn; sleeps until something happens, or for `longest`, unless there is something to
+    /// deliver.
+    pub(super) fn turn(&mut self, longest: Option<Duration>) {
+        let pause = self.send();
         if self.has_ended() {
             return;
         }
+        let pause = pause.map_or(longest, |pause| Some(longest.map_or(pause, |longest| longest.min(pause))));
         let busy = std::mem::take(&mut self.again) || !self.deliveries.is_empty();
         let may_sleep = !busy && self.inbox.falls_asleep();
         let ready = self.wait(if may_sleep { pause } else { Some(Duration::ZERO) });
-        now = Instant::now();
+        let now = Instant::now();
         for (index, (readable, ended)) in ready.into_iter().enumerate().rev() {
             if readable || ended {
                 self.read(index, ended, now);
@@ -268,7 +276,10 @@ impl Core {
             }
             // With a worker at hand the work goes on without another.
             Err(_) if live > 0 => {}
-            Err(error) => self.start_failed(&error, now),
+            Err(error) => {
+                self.start_failed(&error, now);
+                self.again = true;
+            }
         }
     }
 

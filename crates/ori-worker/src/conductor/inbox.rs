@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
 
@@ -41,13 +41,20 @@ pub(super) struct Inbox {
     /// That the conductor is in a poll, or about to be.
     asleep: AtomicBool,
     alarm: OwnedFd,
+    /// Jobs that were submitted and are not over.
+    jobs: AtomicUsize,
 }
 
 impl Inbox {
     pub(super) fn new() -> io::Result<Self> {
         let alarm = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let waiting = Waiting { commands: VecDeque::new(), open: true, pids: Vec::new() };
-        Ok(Self { waiting: Mutex::new(waiting), asleep: AtomicBool::new(false), alarm })
+        Ok(Self {
+            waiting: Mutex::new(waiting),
+            asleep: AtomicBool::new(false),
+            alarm,
+            jobs: AtomicUsize::new(0),
+        })
     }
 
     /// Hands a command over; `false` when it is a job and no more jobs are taken.
@@ -63,6 +70,15 @@ impl Inbox {
         drop(waiting);
         self.wake();
         true
+    }
+
+    /// How many jobs were submitted and are not over.
+    pub(super) fn jobs(&self) -> usize {
+        self.jobs.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn has_commands(&self) -> bool {
+        !self.lock().commands.is_empty()
     }
 
     pub(super) fn set_pids(&self, pids: Vec<u32>) {
@@ -105,6 +121,22 @@ impl Inbox {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts as one job of an inbox while it lives.
+pub(super) struct Ticket(Arc<Inbox>);
+
+impl Ticket {
+    pub(super) fn new(inbox: &Arc<Inbox>) -> Self {
+        inbox.jobs.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(inbox))
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.jobs.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

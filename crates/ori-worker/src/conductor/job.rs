@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::context::Context;
+use super::inbox::{Inbox, Ticket};
 use crate::codec::{Tail, decode, push_item};
 use crate::frame::{broken, parse};
 use crate::message::Failure;
@@ -200,12 +201,13 @@ pub(super) struct Queued {
     pub(super) lost: u32,
     /// How often a worker died before it began that item, with the item on its way to it.
     pub(super) strikes: u32,
+    _ticket: Ticket,
 }
 
 impl Queued {
-    pub(super) fn new(id: JobId, mut job: Job) -> Self {
+    pub(super) fn new(id: JobId, mut job: Job, inbox: &Arc<Inbox>) -> Self {
         let body = Bytes::from(std::mem::take(&mut job.body));
-        Self { id, job, body, next: 0, at: 0, lost: 0, strikes: 0 }
+        Self { id, job, body, next: 0, at: 0, lost: 0, strikes: 0, _ticket: Ticket::new(inbox) }
     }
 
     pub(super) fn items_left(&self) -> u32 {

@@ -253,11 +253,11 @@ impl Member {
     /// Takes back the later half of the jobs behind the running one: those of which it is certain
     /// that they were not begun. The others come back when the worker skips them.
     pub(super) fn take_back_half(&mut self) -> Vec<Queued> {
-        let waiting = self.flights.len().saturating_sub(1);
-        let from = self.flights.len() - waiting.div_ceil(2);
+        let unmarked = (0..self.flights.len()).filter(|index| !self.flights[*index].marked);
+        let waiting: Vec<usize> = unmarked.skip(1).collect();
         let mut taken = Vec::new();
-        for index in from..self.flights.len() {
-            taken.extend(self.take_back(index));
+        for index in &waiting[waiting.len() / 2..] {
+            taken.extend(self.take_back(*index));
         }
         taken
     }

@@ -5,17 +5,19 @@
 //! | `job` | [`Job`], [`Sink`], [`Replies`]: what goes in, what comes out |
 //! | `context` | [`Context`]: a value that each worker gets once |
 //! | `inbox` | how other threads reach the conductor |
+//! | `driver` | who drives: the conductor's own thread, or one that waits for a result |
 //! | `core` | the table of workers and jobs; one turn of driving them |
 //! | `events` | what comes from the workers: frames, and their ends |
 //! | `member` | one worker as its parent sees it |
 //! | `launch` | [`WorkerOptions`]; starting a process |
 //! | `outbox` | what waits to be written to one worker |
 //!
-//! Invariant: no user code and no serde of user types on this thread, and no call that blocks but
-//! the one poll.
+//! Invariant: nothing here runs user code or serde of user types, and no call blocks but the one
+//! poll.
 
 mod context;
 mod core;
+mod driver;
 mod events;
 mod inbox;
 mod job;
@@ -32,6 +34,7 @@ use ori_errors::{ErrorKind, OriError, Result};
 use serde::Serialize;
 
 pub use context::Context;
+pub use driver::Driver;
 pub use job::{Job, JobId, Replies, Sink};
 pub use launch::{Outputs, WorkerOptions};
 
@@ -48,7 +51,7 @@ use job::Queued;
 /// second at most.
 #[must_use = "dropping it ends its workers"]
 pub struct Conductor {
-    inbox: Arc<Inbox>,
+    driver: Driver,
     next_job: AtomicU64,
     next_context: AtomicU64,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -66,15 +69,22 @@ impl Conductor {
         check(&options)?;
         let failed = |error| OriError::new(ErrorKind::Spawn, "cannot start the conductor").with_source(error);
         let inbox = Arc::new(Inbox::new().map_err(failed)?);
-        let core = Core::new(options, Arc::clone(&inbox))?;
+        let driver = Driver::new(Core::new(options, Arc::clone(&inbox))?, inbox);
         let thread = thread::Builder::new().name("ori-conductor".into());
-        let thread = thread.spawn(move || conduct(core)).map_err(failed)?;
+        let own = driver.clone();
+        let thread = thread.spawn(move || own.conduct()).map_err(failed)?;
         Ok(Self {
-            inbox,
+            driver,
             next_job: AtomicU64::new(1),
             next_context: AtomicU64::new(1),
             thread: Mutex::new(Some(thread)),
         })
+    }
+
+    /// What drives the workers, for those who wait for their jobs.
+    #[must_use]
+    pub fn driver(&self) -> &Driver {
+        &self.driver
     }
 
     /// A number for a job, which can be cancelled by it even before it is submitted.
@@ -87,7 +97,7 @@ impl Conductor {
     /// # Errors
     /// `Closed` after a shutdown.
     pub fn submit(&self, id: JobId, job: Job) -> Result<()> {
-        if self.inbox.push(Command::Submit(Queued::new(id, job))) {
+        if self.driver.submit(Queued::new(id, job, self.inbox())) {
             return Ok(());
         }
         Err(OriError::new(ErrorKind::Closed, "the process pool was shut down"))
@@ -96,7 +106,12 @@ impl Conductor {
     /// Gives a job up. Not begun, it never will be; begun, its worker is killed. Its sink may still
     /// be told results that were on their way, and is told `Cancelled` for the other items.
     pub fn cancel(&self, job: JobId) {
-        let _ = self.inbox.push(Command::Cancel(job));
+        let _ = self.inbox().push(Command::Cancel(job));
+        self.driver.nudge();
+    }
+
+    fn inbox(&self) -> &Arc<Inbox> {
+        self.driver.inbox()
     }
 
     /// Encodes a value that each worker gets once, and makes its state of by `init`.
@@ -106,13 +121,13 @@ impl Conductor {
     pub fn context<C: Serialize + ?Sized>(&self, init: Task, value: &C) -> Result<Context> {
         // As the one argument of a function.
         let number = self.next_context.fetch_add(1, Ordering::Relaxed);
-        Context::new(number, init, value, Arc::downgrade(&self.inbox))
+        Context::new(number, init, value, Arc::downgrade(self.inbox()))
     }
 
     /// The process ids of the workers, those that are starting included.
     #[must_use]
     pub fn worker_pids(&self) -> Vec<u32> {
-        self.inbox.pids()
+        self.inbox().pids()
     }
 
     /// Finishes all jobs, then ends the workers and waits until they are gone.
@@ -132,7 +147,8 @@ impl Conductor {
     }
 
     fn end(&self, how: Ending) {
-        let _ = self.inbox.push(Command::End(how));
+        let _ = self.inbox().push(Command::End(how));
+        self.driver.nudge();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // A sink may hold the last handle, and is dropped by that very thread.
@@ -168,13 +184,4 @@ fn check(options: &WorkerOptions) -> Result<()> {
         return bad("max_memory_per_worker must be at least 1 byte, not 0");
     }
     Ok(())
-}
-
-fn conduct(mut core: Core) {
-    while !core.has_ended() {
-        core.turn();
-        for delivery in std::mem::take(&mut core.deliveries) {
-            delivery.make();
-        }
-    }
 }
