@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::core::Core;
+use super::core::{Core, Delivery};
 use super::inbox::{Command, Inbox};
 use super::job::Queued;
 
@@ -29,6 +29,7 @@ pub struct Driver(Arc<Place>);
 struct Place {
     inbox: Arc<Inbox>,
     core: Mutex<Core>,
+    post: Mutex<Post>,
     /// That a waiting thread has taken the conductor's place.
     helped: AtomicBool,
     /// That the conductor stands aside.
@@ -39,11 +40,20 @@ struct Place {
     nudge: Condvar,
 }
 
+/// What is to be delivered. Its lock is taken while that of the core is held, never the other way.
+#[derive(Default)]
+struct Post {
+    deliveries: Vec<Delivery>,
+    /// That some thread is making deliveries.
+    is_busy: bool,
+}
+
 impl Driver {
     pub(super) fn new(core: Core, inbox: Arc<Inbox>) -> Self {
         Self(Arc::new(Place {
             inbox,
             core: Mutex::new(core),
+            post: Mutex::default(),
             helped: AtomicBool::new(false),
             aside: AtomicBool::new(false),
             help: AtomicU64::new(0),
@@ -65,7 +75,7 @@ impl Driver {
             let mut core = self.lock();
             core.turn(None);
             let ended = core.has_ended();
-            deliver(core);
+            self.deliver(core);
             if ended {
                 return;
             }
@@ -105,7 +115,7 @@ impl Driver {
         {
             place.help.fetch_add(1, Ordering::SeqCst);
             core.send();
-            deliver(core);
+            self.deliver(core);
         }
         true
     }
@@ -129,7 +139,7 @@ impl Driver {
                 break;
             }
             core.turn(left);
-            deliver(core);
+            self.deliver(core);
             core = self.lock();
         }
         drop(core);
@@ -149,17 +159,36 @@ impl Driver {
         }
     }
 
+    /// Gives the lock back, then tells the sinks what came.
+    ///
+    /// One thread at a time does it, so that a sink hears of its items in order. What others have
+    /// to deliver meanwhile, or a sink that calls back into here, is left to that thread.
+    fn deliver(&self, mut core: MutexGuard<'_, Core>) {
+        if core.deliveries.is_empty() {
+            return;
+        }
+        let mut post = self.post();
+        post.deliveries.append(&mut core.deliveries);
+        drop(core);
+        if post.is_busy {
+            return;
+        }
+        post.is_busy = true;
+        while !post.deliveries.is_empty() {
+            let deliveries = std::mem::take(&mut post.deliveries);
+            drop(post);
+            deliveries.into_iter().for_each(Delivery::make);
+            post = self.post();
+        }
+        post.is_busy = false;
+    }
+
+    fn post(&self) -> MutexGuard<'_, Post> {
+        self.0.post.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Core> {
         self.0.core.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Gives the lock back, then tells the sinks what came.
-fn deliver(mut core: MutexGuard<'_, Core>) {
-    let deliveries = std::mem::take(&mut core.deliveries);
-    drop(core);
-    for delivery in deliveries {
-        delivery.make();
     }
 }
 
