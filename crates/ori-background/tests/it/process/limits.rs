@@ -16,8 +16,10 @@ fn a_time_limit_kills_the_worker_and_the_next_task_runs() {
     let pool =
         ProcessPool::builder().max_workers(1).task_timeout(Duration::from_millis(100)).build().unwrap();
     let busy = |n: u32| {
-        while n == 1 {
-            std::hint::spin_loop();
+        if n == 1 {
+            loop {
+                std::hint::spin_loop();
+            }
         }
         n
     };
