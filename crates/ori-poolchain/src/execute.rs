@@ -27,7 +27,7 @@ where
     /// further ahead than [`buffer`](Self::buffer).
     ///
     /// If nobody has begun with the very first item when it is asked for, the calling thread runs it
-    /// itself. While items are cheap, results may come up to 0.2 ms late, many at once.
+    /// itself. While items are cheap, results may come up to 1 ms late, many at once.
     ///
     /// The source is read by the workers, one at a time. It may block in `next` as long as it
     /// likes: what it gave before goes on. A panic in it is the last result.

@@ -24,8 +24,8 @@ const SPINS: usize = 100;
 const SPIN_PAUSES: usize = 8;
 /// How often it does so in a run.
 const MOST_SPINS: u32 = 4;
-/// How long it sleeps while cheap items are made: a few batches.
-const NAP: Duration = Duration::from_micros(200);
+/// How long it sleeps while cheap items are made: some batches.
+const NAP: Duration = Duration::from_millis(1);
 
 /// A run that was started, and what the consumer has had of it.
 pub(crate) struct Execution<'e, O> {

@@ -61,7 +61,6 @@ impl<'e, A: Send + 'e> Worker<'_, 'e, A> {
         let fed = work(&mut *self.line);
         match fed {
             Fed::Done(items) => workers.learn(items, started.elapsed()),
-            Fed::Split(items) => workers.unlearn(items, started.elapsed()),
             Fed::Lost => {}
         }
         self.pulse.end();
@@ -125,7 +124,7 @@ impl<'e, A: Send + 'e> Segment<'e> for Section<'e, A> {
             let fed = worker.run_ready().or_else(|| worker.run_pulled());
             match fed {
                 Some(Fed::Lost) => return Leave::Lost,
-                Some(Fed::Done(_) | Fed::Split(_)) => {}
+                Some(Fed::Done(_)) => {}
                 None => break,
             }
         }

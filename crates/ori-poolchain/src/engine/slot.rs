@@ -147,7 +147,13 @@ where
             match step {
                 Step::Run(item) => {
                     let begun = watching.by_caller.then(Instant::now);
-                    ended = Some(catch_panic(|| runner.one(item)).and_then(|outcome| outcome));
+                    ended = Some(match catch_panic(|| runner.one(item)) {
+                        Ok(outcome) => outcome,
+                        Err(panic) => {
+                            runner.reset();
+                            Err(panic)
+                        }
+                    });
                     if let (Some(begun), Some(limit)) = (begun, watching.limit)
                         && begun.elapsed() >= limit
                     {

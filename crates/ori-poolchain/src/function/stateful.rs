@@ -46,8 +46,7 @@ impl<N, F, S> Drop for Stateful<N, F, S> {
 
 struct StatefulRunner<N, F, S> {
     stage: Arc<Stateful<N, F, S>>,
-    /// The state in use; after a panic the one that may be half changed, to be dropped when the
-    /// panic is over.
+    /// The state in use; after a panic the one that may be half changed, until `reset`.
     state: Option<S>,
 }
 
@@ -86,9 +85,6 @@ where
     F: Fn(&mut S, A) -> B,
 {
     fn run(&mut self, items: &mut Items<'_, A>, out: &mut Vec<B>, stop: &AtomicBool) -> Outcome<()> {
-        if let Some(state) = self.state.take() {
-            dispose(state);
-        }
         for item in items.lend() {
             let state = self.state.get_or_insert_with(|| self.stage.take());
             out.push(self.stage.functions.1(state, item));
@@ -101,18 +97,13 @@ where
     }
 
     fn one(&mut self, item: A) -> Outcome<B> {
-        if let Some(state) = self.state.take() {
-            dispose(state);
-        }
         let state = self.state.get_or_insert_with(|| self.stage.take());
         let result = self.stage.functions.1(state, item);
         self.give_back();
         Ok(result)
     }
-}
 
-impl<N, F, S> Drop for StatefulRunner<N, F, S> {
-    fn drop(&mut self) {
+    fn reset(&mut self) {
         if let Some(state) = self.state.take() {
             dispose(state);
         }
