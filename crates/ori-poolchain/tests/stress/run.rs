@@ -173,10 +173,14 @@ pub(crate) fn run(case: &Case) -> std::result::Result<(), String> {
     let mut doomed = Vec::new();
     let chain = chain(&world, &mut doomed);
     let (source, feed) = source(&world);
-    match case.consumer {
-        Consumer::Eager => check_eager(&world, chain.execute_eager(source)),
-        Consumer::Scoped => check_eager(&world, chain.execute_eager_scoped(source)),
-        _ => consume(&world, chain, source, feed, &doomed),
+    if case.consumer == Consumer::Eager {
+        check_eager(&world, chain.execute_eager(source));
+        drop(chain);
+    } else if case.consumer == Consumer::Scoped {
+        check_eager(&world, chain.execute_eager_scoped(source));
+        drop(chain);
+    } else {
+        consume(&world, chain, source, feed, &doomed);
     }
     *world.over.lock().unwrap() = true;
     world.ended.notify_all();
