@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 mod cost;
+mod executor;
 mod source;
+mod validation;
 
 /// No test comes near it, also on a busy machine: who reaches it hangs.
 const LIMIT: Duration = Duration::from_secs(60);
