@@ -5,8 +5,10 @@ use std::time::Duration;
 
 mod cost;
 mod executor;
+mod order;
 mod source;
 mod validation;
+mod window;
 
 /// No test comes near it, also on a busy machine: who reaches it hangs.
 const LIMIT: Duration = Duration::from_secs(60);
