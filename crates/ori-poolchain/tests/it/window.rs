@@ -63,7 +63,9 @@ fn a_chain_that_nobody_reads_fills_its_buffer_and_waits() {
             });
             let chain = PoolChain::new().add_threadpool(|n: u64| n).max_workers(workers).buffer(buffer);
             let mut results = chain.execute_lazy(source).unwrap();
-            wait_until(LIMIT, || pulled.load(SeqCst) == buffer && results.stats().stages()[0].running == 0);
+            // The last quarter may stay free, since small batches are dear.
+            wait_until(LIMIT, || 4 * pulled.load(SeqCst) >= 3 * buffer);
+            assert!(pulled.load(SeqCst) <= buffer);
             for expected in 0..3 * buffer as u64 {
                 assert_eq!(results.next().unwrap().unwrap(), expected);
             }

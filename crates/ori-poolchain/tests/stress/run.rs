@@ -140,7 +140,7 @@ impl State {
         let alive = world.states[stage].fetch_add(1, SeqCst) + 1;
         let options = &world.case.stages[stage];
         if let (Some(workers), None) = (options.workers, options.limit) {
-            if alive > workers + 1 {
+            if alive > workers {
                 world.complain(format!("{alive} states for {workers} workers of stage {}", stage + 1));
             }
         }
