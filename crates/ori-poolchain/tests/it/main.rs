@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 mod cost;
+mod drops;
 mod executor;
 mod order;
 mod property;
 mod source;
 mod stopping;
+mod time_limit;
 mod validation;
 mod window;
 mod workers;
