@@ -33,7 +33,9 @@ fn chain(alive: &Arc<AtomicI64>, workers: usize) -> PoolChain<Counted, Counted> 
             item
         })
         .max_workers(workers)
-        .add_threadpool(move |item: Counted| if item.0 % 7 == 3 { Err("fails") } else { Ok(Counted::new(item.0, &made)) })
+        .add_threadpool(
+            move |item: Counted| if item.0 % 7 == 3 { Err("fails") } else { Ok(Counted::new(item.0, &made)) },
+        )
         .fallible()
         .add_threadpool_ref(|item: &Counted| {
             assert!(item.0 % 17 != 6, "a panic with the item borrowed");
@@ -168,10 +170,13 @@ impl Drop for BadState {
 #[test]
 fn a_panic_in_the_drop_of_a_state_loses_no_item() {
     within(LIMIT, || {
-        let chain = PoolChain::new().add_threadpool_init(|| BadState, |_, n: u64| {
-            assert!(n != 7, "seven");
-            n
-        });
+        let chain = PoolChain::new().add_threadpool_init(
+            || BadState,
+            |_, n: u64| {
+                assert!(n != 7, "seven");
+                n
+            },
+        );
         let mut results = chain.execute_lazy(0..100).unwrap();
         let all: Vec<_> = results.by_ref().collect();
         assert_eq!(all.len(), 100);

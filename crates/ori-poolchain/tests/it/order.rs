@@ -60,7 +60,11 @@ fn fused_and_unfused_stages_give_the_same() {
     let g = |n: u64| if n % 11 == 5 { Err("no") } else { Ok(n + 1) };
     let outcome = |chain: &PoolChain<u64, u64>| -> Vec<_> {
         let results = chain.execute_lazy(0..3000).unwrap();
-        results.map(|result| result.map_err(|error| (error.kind(), error.item(), error.stage().map(str::to_owned)))).collect()
+        results
+            .map(|result| {
+                result.map_err(|error| (error.kind(), error.item(), error.stage().map(str::to_owned)))
+            })
+            .collect()
     };
     within(LIMIT, move || {
         let fused = PoolChain::new().add_threadpool(f).add_threadpool(g).fallible().add_threadpool(f);
@@ -119,7 +123,10 @@ fn an_error_carries_item_stage_and_place() {
             .fallible();
         let results: Vec<_> = chain.execute_lazy(0..5).unwrap().collect();
         let panic = results[2].as_ref().unwrap_err();
-        assert_eq!((panic.kind(), panic.item(), panic.stage()), (ErrorKind::Panicked, Some(2), Some("check")));
+        assert_eq!(
+            (panic.kind(), panic.item(), panic.stage()),
+            (ErrorKind::Panicked, Some(2), Some("check"))
+        );
         assert_eq!(panic.panic_message(), Some("two"));
         assert!(panic.panic_location().unwrap().starts_with(&place), "{panic}, not {place}");
         let task = results[3].as_ref().unwrap_err();
@@ -153,7 +160,8 @@ fn fallible_works_at_every_place() {
         check(last.execute_lazy(source()).unwrap().map(Result::ok).collect());
         let middle = last.add_threadpool(|n| n).max_workers(1);
         check(middle.execute_lazy(source()).unwrap().map(Result::ok).collect());
-        let twice = PoolChain::new().add_threadpool(move |text| Ok::<_, String>(parse(text))).fallible().fallible();
+        let twice =
+            PoolChain::new().add_threadpool(move |text| Ok::<_, String>(parse(text))).fallible().fallible();
         check(twice.execute_lazy(source()).unwrap().map(Result::ok).collect());
         // Before any stage: the source's own results.
         let first = PoolChain::new().fallible().add_threadpool(|n: u64| n);
@@ -168,7 +176,8 @@ fn fallible_works_at_every_place() {
 fn a_failed_item_skips_the_later_stages() {
     within(LIMIT, || {
         let later = Arc::new(AtomicU32::new(0));
-        let chain = PoolChain::new().add_threadpool(|n: u32| if n % 2 == 0 { Ok(n) } else { Err("odd") }).fallible();
+        let chain =
+            PoolChain::new().add_threadpool(|n: u32| if n % 2 == 0 { Ok(n) } else { Err("odd") }).fallible();
         let count = Arc::clone(&later);
         let chain = chain.add_threadpool(move |n| {
             assert!(n % 2 == 0);
@@ -226,7 +235,8 @@ fn execute_lazy_begins_at_once() {
     within(LIMIT, || {
         for workers in [1, 2] {
             let (begun, begin) = mpsc::channel();
-            let chain = PoolChain::new().add_threadpool(move |n: u64| begun.send(n).unwrap()).max_workers(workers);
+            let chain =
+                PoolChain::new().add_threadpool(move |n: u64| begun.send(n).unwrap()).max_workers(workers);
             let results = chain.execute_lazy([7]).unwrap();
             // Nobody has asked for a result.
             assert_eq!(begin.recv().unwrap(), 7);

@@ -46,9 +46,19 @@ fn stage() -> impl Strategy<Value = Stage> {
         0..3_u32,
         (rate.clone(), rate.clone(), rate),
     )
-        .prop_map(|(fallible, by_reference, workers, chunksize, limited, retries, (panics, fails, naps))| {
-            Stage { fallible, by_reference, workers, chunksize, limited, retries, panics, fails, naps }
-        })
+        .prop_map(
+            |(fallible, by_reference, workers, chunksize, limited, retries, (panics, fails, naps))| Stage {
+                fallible,
+                by_reference,
+                workers,
+                chunksize,
+                limited,
+                retries,
+                panics,
+                fails,
+                naps,
+            },
+        )
 }
 
 fn description() -> impl Strategy<Value = Chain> {
@@ -123,8 +133,7 @@ fn count(results: Vec<Outcome>) -> BTreeMap<String, usize> {
 fn check(description: &Chain) {
     let chain = build(description);
     let items = || 0..description.items;
-    let expected: Vec<_> =
-        chain.execute_lazy_single_threaded(items()).unwrap().map(outcome).collect();
+    let expected: Vec<_> = chain.execute_lazy_single_threaded(items()).unwrap().map(outcome).collect();
     let results = if description.knows_length {
         chain.execute_lazy(items())
     } else {

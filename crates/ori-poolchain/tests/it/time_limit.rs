@@ -170,8 +170,11 @@ fn statistics_add_up() {
         let mut results = chain.execute_lazy(0..1000).unwrap();
         assert_eq!(results.by_ref().filter(Result::is_ok).count(), 800);
         let stats = results.stats();
-        let numbers: Vec<_> =
-            stats.stages().iter().map(|stage| (&*stage.name, stage.items, stage.errors, stage.retries)).collect();
+        let numbers: Vec<_> = stats
+            .stages()
+            .iter()
+            .map(|stage| (&*stage.name, stage.items, stage.errors, stage.retries))
+            .collect();
         assert_eq!(numbers, [("check", 1000, 100, 0), ("try", 900, 100, 200)]);
         assert_eq!(stats.stages()[1].workers, 3);
         assert_eq!(stats.stages()[1].queued, 0);

@@ -129,7 +129,8 @@ fn peak() -> u64 {
 fn millions_of_items_stream_in_constant_memory() {
     alone("window::millions_of_items_stream_in_constant_memory", || {
         for knows_length in [true, false] {
-            let chain = PoolChain::new().add_threadpool(|n: u64| n.to_string()).add_threadpool(|s| s.len() as u64);
+            let chain =
+                PoolChain::new().add_threadpool(|n: u64| n.to_string()).add_threadpool(|s| s.len() as u64);
             // The threads' stacks and the buffers are there after the first of these.
             let mut before = 0;
             for items in [100_000, 2_000_000_u64] {

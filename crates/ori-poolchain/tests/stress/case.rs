@@ -133,7 +133,6 @@ impl Case {
             _ => Source::Panics { at: random.below(items + 1), knows_length: random.one_in(2) },
         };
         let naps = items < 1000;
-        let mut source = source;
         let source_naps = naps && random.one_in(3);
         let scoped = consumer == Consumer::Scoped;
         let count = 1 + random.below(4);
@@ -142,9 +141,6 @@ impl Case {
             // Equal neighbours share their workers.
             let workers = stages[0].workers;
             stages.iter_mut().for_each(|stage| (stage.workers, stage.chunk) = (workers, None));
-        }
-        if stages.iter().any(|stage| stage.pool.is_unreliable()) && matches!(source, Source::Feedback(_)) {
-            source = Source::Filtered;
         }
         Self {
             seed,

@@ -13,7 +13,8 @@ pub(crate) struct Rayon;
 impl Executor for Rayon {
     fn execute(&self, job: Job) -> Result<()> {
         static POOL: OnceLock<rayon::ThreadPool> = OnceLock::new();
-        POOL.get_or_init(|| rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("rayon starts")).spawn(job);
+        POOL.get_or_init(|| rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("rayon starts"))
+            .spawn(job);
         Ok(())
     }
 

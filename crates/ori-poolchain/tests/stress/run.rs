@@ -338,7 +338,9 @@ fn consume(
         }
         match case.consumer {
             Consumer::DropsAfter(results) if count == results => return,
-            Consumer::CancelsAfter(at) if count == at && !world.cancelled.swap(true, SeqCst) => results.cancel(),
+            Consumer::CancelsAfter(at) if count == at && !world.cancelled.swap(true, SeqCst) => {
+                results.cancel()
+            }
             _ => {}
         }
         if sent >= case.items {
