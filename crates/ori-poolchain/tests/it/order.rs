@@ -176,8 +176,9 @@ fn fallible_works_at_every_place() {
 fn a_failed_item_skips_the_later_stages() {
     within(LIMIT, || {
         let later = Arc::new(AtomicU32::new(0));
-        let chain =
-            PoolChain::new().add_threadpool(|n: u32| if n % 2 == 0 { Ok(n) } else { Err("odd") }).fallible();
+        let chain = PoolChain::new()
+            .add_threadpool(|n: u32| if n.is_multiple_of(2) { Ok(n) } else { Err("odd") })
+            .fallible();
         let count = Arc::clone(&later);
         let chain = chain.add_threadpool(move |n| {
             assert!(n % 2 == 0);

@@ -80,7 +80,7 @@ fn description() -> impl Strategy<Value = Chain> {
 
 /// True for one value in `times`.
 fn hits(value: u64, salt: u64, times: u64) -> bool {
-    times > 0 && ((value ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) % times == 0
+    times > 0 && ((value ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20).is_multiple_of(times)
 }
 
 fn build(description: &Chain) -> PoolChain<u64, u64> {

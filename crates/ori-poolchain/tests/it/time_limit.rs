@@ -160,7 +160,7 @@ fn an_unordered_run_is_not_delayed_by_a_slow_item() {
 fn statistics_add_up() {
     within(LIMIT, || {
         let chain = PoolChain::new()
-            .add_threadpool(|n: u64| if n % 10 == 0 { Err("no") } else { Ok(n) })
+            .add_threadpool(|n: u64| if n.is_multiple_of(10) { Err("no") } else { Ok(n) })
             .fallible()
             .name("check")
             .add_threadpool_ref(|n: &u64| assert!(n % 10 != 1, "one"))

@@ -55,7 +55,7 @@ fn max_workers_is_never_exceeded() {
                     move |n: u64| {
                         let now = running[stage].fetch_add(1, SeqCst) + 1;
                         assert!(now <= most, "{now} run at once, not {most}");
-                        if n % 16 == 0 {
+                        if n.is_multiple_of(16) {
                             thread::yield_now();
                         }
                         running[stage].fetch_sub(1, SeqCst);
