@@ -13,8 +13,9 @@ pub(crate) struct Rayon;
 impl Executor for Rayon {
     fn execute(&self, job: Job) -> Result<()> {
         static POOL: OnceLock<rayon::ThreadPool> = OnceLock::new();
-        POOL.get_or_init(|| rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("rayon starts"))
-            .spawn(job);
+        // Named, since a thread without a name inherits that of the chain's thread that starts it.
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(4).thread_name(|_| "rayon".to_owned());
+        POOL.get_or_init(|| builder.build().expect("rayon starts")).spawn(job);
         Ok(())
     }
 
