@@ -1,0 +1,19 @@
+//! What chains of thread pools promise, one file a topic, each test named after its promise and
+//! under a deadline, so that a hang is a failure.
+
+use std::time::Duration;
+
+mod cost;
+mod drops;
+mod executor;
+mod order;
+mod property;
+mod source;
+mod stopping;
+mod time_limit;
+mod validation;
+mod window;
+mod workers;
+
+/// No test comes near it, also on a busy machine: who reaches it hangs.
+const LIMIT: Duration = Duration::from_secs(60);
