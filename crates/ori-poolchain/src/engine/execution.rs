@@ -170,10 +170,12 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         false
     }
 
-    /// While items are cheap, sleeps for the time of a few batches, so that the workers need not
-    /// wake this thread for each of them. False if there still is nothing.
+    /// While many cheap items are on their way, sleeps for the time of some batches, so that the
+    /// workers need not wake this thread for each of them. False if there still is nothing.
     fn nap(&self) -> bool {
-        if self.run.ends_at_error() || !self.segments[0].workers().is_cheap() {
+        let inside = self.run.pulled().saturating_sub(self.taken);
+        let flows = self.segments[0].workers().is_cheap() && inside >= self.run.window() as u64 / 4;
+        if !flows || self.run.ends_at_error() {
             return false;
         }
         self.run.set_hasty(false);

@@ -45,6 +45,10 @@ impl<'e, A: Send + 'e> Worker<'_, 'e, A> {
         if !self.section.workers.has_queued() {
             return None;
         }
+        // What waits beside the batch that this worker will take is for others.
+        if self.section.workers.queued_batches() > 1 {
+            self.section.workers.offer_rest(self.section);
+        }
         let size = self.section.workers.resume_size();
         let mut fed = None;
         self.timed(size, |line| {
