@@ -58,6 +58,7 @@
 //! | module | what lives there |
 //! |---|---|
 //! | `builder` | [`ProcessBuilder`]: which command, and what becomes of its output |
+//! | `validation` | what is refused before anything is started |
 //! | `launch` | from a builder to a command that runs |
 //! | `pump` | what runs while a command runs |
 //! | `lines` | the line splitter, and [`Line`] |
@@ -88,6 +89,7 @@ mod stream;
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "`pre_exec` is unsafe, and only it runs between fork and exec")]
 mod sys;
+mod validation;
 
 pub use builder::ProcessBuilder;
 pub use exit::{Exit, Output};
