@@ -10,9 +10,7 @@ use ori_errors::{OriError, Result};
 use crate::sink::{ExceptionFunction, OwnedBlock, Sink};
 use crate::{BackgroundProcess, Line, Lines, Output, launch};
 
-/// How much a line may hold by default: 1 MiB.
 const MAX_LINE: usize = 1024 * 1024;
-/// The default grace period.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A command to be run, with functions for its output.
