@@ -496,7 +496,7 @@ fn random_chains_equal_their_single_threaded_run() {
             if random.one_in(2) {
                 chain = chain.buffer(1 + random.below(100) as usize);
             }
-            let items = random.below(1500);
+            let items = random.below(200);
             let show = |result: ori_errors::Result<u64>| result.map_err(|error| error.to_string());
             let parallel: Vec<_> = chain.execute_lazy(0..items).unwrap().map(show).collect();
             let single: Vec<_> = chain.execute_lazy_single_threaded(0..items).unwrap().map(show).collect();
