@@ -95,10 +95,11 @@ impl<'e> DriverState<'e> {
     /// There is something for the driver.
     pub(crate) fn call(&self) {
         self.bell.ring();
-        if !self.present.load(SeqCst) && !self.present.swap(true, SeqCst) {
-            if let Some(stage) = self.stage.get().and_then(Weak::upgrade) {
-                stage.call_driver();
-            }
+        if !self.present.load(SeqCst)
+            && !self.present.swap(true, SeqCst)
+            && let Some(stage) = self.stage.get().and_then(Weak::upgrade)
+        {
+            stage.call_driver();
         }
     }
 }

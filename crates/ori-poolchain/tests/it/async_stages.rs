@@ -158,7 +158,7 @@ fn panics_and_errors_belong_to_their_item() {
 fn errors_of_earlier_stages_pass_an_async_stage() {
     within(LIMIT, || {
         let chain = PoolChain::new()
-            .add_threadpool(|n: u64| assert!(n % 3 != 0, "a third"))
+            .add_threadpool(|n: u64| assert!(!n.is_multiple_of(3), "a third"))
             .name("check")
             .add_async(async |()| tokio::task::yield_now().await);
         let results: Vec<_> = chain.execute_lazy(0..3000).unwrap().collect();
@@ -336,7 +336,7 @@ fn a_million_items_are_never_more_than_the_window_at_once() {
         });
         let chain = PoolChain::new()
             .add_async(async |item: (u64, Counted)| {
-                if item.0 % 100 == 0 {
+                if item.0.is_multiple_of(100) {
                     tokio::task::yield_now().await;
                 }
                 item
