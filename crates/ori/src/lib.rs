@@ -1,2 +1,119 @@
 //! Concurrency no harder than a function call.
+//!
+//! Ori runs functions in the background and sends iterables through chains of pools. It brings the
+//! Python package of the same name to Rust: same ideas, same names, bounded memory, one error type.
+//!
+//! # A chain
+//!
+//! A `PoolChain` is described stage by stage, each stage a function with a pool of workers, and
+//! then run over anything that can be iterated. Results keep the order of the input.
+//!
+#![cfg_attr(feature = "poolchain", doc = "```")]
+#![cfg_attr(not(feature = "poolchain"), doc = "```text")]
+//! use ori::PoolChain;
+//!
+//! let chain = PoolChain::new()
+//!     .add_threadpool(|line: &str| line.parse::<u64>()).fallible().name("parse")
+//!     .add_threadpool(|n| n * 10).name("multiply");
+//!
+//! // All results, or the first error.
+//! assert_eq!(chain.execute_eager(["1", "2"])?, [10, 20]);
+//!
+//! // Result by result, while the source is still going; an error belongs to one item.
+//! for (line, result) in ["3", "x", "5"].into_iter().zip(chain.execute_lazy(["3", "x", "5"])?) {
+//!     match result {
+//!         Ok(n) => println!("{line}: {n}"),
+//!         Err(error) => assert_eq!((error.stage(), error.item()), (Some("parse"), Some(1))),
+//!     }
+//! }
+//! # Ok::<(), ori::OriError>(())
+//! ```
+//!
+//! # A call in the background
+//!
+#![cfg_attr(feature = "background", doc = "```")]
+#![cfg_attr(not(feature = "background"), doc = "```text")]
+//! use ori::background::run_in_background_thread;
+//!
+//! let add = run_in_background_thread(|a: i32, b: i32| a + b)?;
+//! let sum = add(1, 2); // runs on another thread from here on; wait for it, or `.await` it
+//! assert_eq!(sum.result()?, 3);
+//! # Ok::<(), ori::OriError>(())
+//! ```
+//!
+//! # A command, line by line
+//!
+#![cfg_attr(feature = "subprocess", doc = "```")]
+#![cfg_attr(not(feature = "subprocess"), doc = "```text")]
+//! use ori::subprocess::run_process_in_background;
+//!
+//! let process = run_process_in_background(["ls", "-l", "/"])
+//!     .stdout_function(|line: &str| println!("{line}"))
+//!     .start()?;
+//! assert!(process.join()?.success()); // every line has been printed
+//! # Ok::<(), ori::OriError>(())
+//! ```
+//!
+//! # An async function from sync code
+//!
+#![cfg_attr(feature = "bridge", doc = "```")]
+#![cfg_attr(not(feature = "bridge"), doc = "```text")]
+//! let sum = ori::sync(async { 1 + 2 }); // in any context, with or without a runtime
+//! assert_eq!(sum, 3);
+//! ```
+//!
+//! # What goes wrong
+//!
+//! Every fallible function gives an [`OriError`]. Its [`kind`](OriError::kind) tells the class of
+//! the failure, its accessors the circumstances: the stage, the position of the item, where it
+//! panicked.
+//!
+//! ```
+//! use ori::{ErrorKind, OriError};
+//!
+//! fn is_worth_another_try(error: &OriError) -> bool {
+//!     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WorkerLost)
+//! }
+//! # assert!(!is_worth_another_try(&OriError::new(ErrorKind::Task, "no such file")));
+//! ```
+//!
+//! # Features
+//!
+//! Each module is a crate of its own, for programs that want one only. All are on by default;
+//! [`errors`] is always there.
+//!
+//! | feature | module | crate |
+//! |---|---|---|
+//! | `async` | async stages and streams in `poolchain`; brings `bridge` | |
+//! | `background` | `background`: thread pools, futures, functions that return at once | `ori-background` |
+//! | `bridge` | `bridge`: sync code to async code and back; `sync` at the root | `ori-bridge` |
+//! | `poolchain` | `poolchain`: chains of pools; `PoolChain` at the root | `ori-poolchain` |
+//! | `subprocess` | `subprocess`: external commands with line callbacks | `ori-subprocess` |
 #![forbid(unsafe_code)]
+
+#[doc(inline)]
+pub use ori_errors as errors;
+#[doc(inline)]
+pub use ori_errors::{ErrorKind, OriError, Result};
+
+#[cfg(feature = "background")]
+#[doc(inline)]
+pub use ori_background as background;
+
+#[cfg(feature = "poolchain")]
+#[doc(inline)]
+pub use ori_poolchain as poolchain;
+#[cfg(feature = "poolchain")]
+#[doc(inline)]
+pub use ori_poolchain::PoolChain;
+
+#[cfg(feature = "bridge")]
+#[doc(inline)]
+pub use ori_bridge as bridge;
+#[cfg(feature = "bridge")]
+#[doc(inline)]
+pub use ori_bridge::sync;
+
+#[cfg(feature = "subprocess")]
+#[doc(inline)]
+pub use ori_subprocess as subprocess;

@@ -84,7 +84,7 @@ impl<'e> DriverState<'e> {
     }
 
     pub(crate) fn set_stage(&self, stage: Weak<dyn Drive + 'e>) {
-        self.stage.set(stage).ok().expect("a driver drives one stage");
+        self.stage.set(stage).expect("a driver drives one stage");
     }
 
     /// Batches were added to the stage's port, or taken from it.
