@@ -26,6 +26,10 @@
 //! | go from and to async code | `PoolChain::execute_stream` (feature `async`) |
 //! | see what is going on | [`Results::stats`] |
 //!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `async` | off | async stages (`add_async`), runs from and to streams (`execute_stream`); brings tokio |
+//!
 //! How a run works inside is told at the head of `engine/mod.rs`.
 #![forbid(unsafe_code)]
 
