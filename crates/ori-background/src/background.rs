@@ -30,8 +30,8 @@ pub fn run_in_background_thread<Args, F: BackgroundFn<Args>>(f: F) -> Result<Bac
     run_in_background(f, ThreadPool::builder().build()?)
 }
 
-/// As [`run_in_background_thread`], with the executor of your choice: a [`ThreadPool`] with
-/// options, or your own [`Executor`].
+/// As [`run_in_background_thread`], with the executor of your choice: a [`ThreadPool`] or a
+/// [`ProcessPool`](crate::ProcessPool) with options, or your own [`Executor`].
 ///
 /// # Errors
 /// None for threads today; see [`run_in_background_thread`].
@@ -49,12 +49,37 @@ pub fn run_in_background_thread<Args, F: BackgroundFn<Args>>(f: F) -> Result<Bac
 /// assert_eq!(lengths.into_iter().map(|n| n.result()).collect::<Result<Vec<_>, _>>()?, [1, 2]);
 /// # Ok::<(), ori_errors::OriError>(())
 /// ```
-pub fn run_in_background<Args, F: BackgroundFn<Args>, E: Executor>(
-    f: F,
-    executor: E,
-) -> Result<Background<F::Wrapper>> {
-    let executor: Arc<dyn Executor> = Arc::new(executor);
-    Ok(Background { call: f.wrap(Arc::clone(&executor)), executor })
+pub fn run_in_background<Args, F, E>(f: F, executor: E) -> Result<Background<F::Wrapper>>
+where
+    F: BackgroundFn<Args>,
+    E: RunsInBackground<Args, F>,
+{
+    executor.wrap(f)
+}
+
+/// What [`run_in_background`] takes for the function `F`: any [`Executor`], and a
+/// [`ProcessPool`](crate::ProcessPool) when `F` can run in a process.
+///
+/// ```
+/// use ori_background::{RunsInBackground, ThreadPool};
+/// fn check<Args, F, E: RunsInBackground<Args, F>>(_: F, _: E)
+/// where
+///     F: ori_background::BackgroundFn<Args>,
+/// {
+/// }
+/// check(|n: u32| n + 1, ThreadPool::builder().build()?);
+/// # Ok::<(), ori_errors::OriError>(())
+/// ```
+pub trait RunsInBackground<Args, F: BackgroundFn<Args>> {
+    #[doc(hidden)]
+    fn wrap(self, f: F) -> Result<Background<F::Wrapper>>;
+}
+
+impl<Args, F: BackgroundFn<Args>, E: Executor> RunsInBackground<Args, F> for E {
+    fn wrap(self, f: F) -> Result<Background<F::Wrapper>> {
+        let executor: Arc<dyn Executor> = Arc::new(self);
+        Ok(Background::new(f.wrap(Arc::clone(&executor)), executor))
+    }
 }
 
 /// A function whose calls run in the background.
@@ -81,6 +106,10 @@ pub struct Background<W: ?Sized> {
 }
 
 impl<W: ?Sized> Background<W> {
+    pub(crate) fn new(call: Arc<W>, executor: Arc<dyn Executor>) -> Self {
+        Self { call, executor }
+    }
+
     /// What runs the calls.
     ///
     /// ```

@@ -21,6 +21,7 @@
 //! | `executor` | [`Executor`]: whatever can run jobs on threads other than the caller's |
 //! | `future` | [`BackgroundFuture`] and its other side, [`Promise`]; [`wait`], [`as_completed`] |
 //! | `linger` | looking a few microseconds before sleeping |
+//! | `process` | [`ProcessPool`]: functions in worker processes; [`run_in_background_process`] |
 //! | `thread_pool` | [`ThreadPool`]: an elastic pool of threads |
 #![forbid(unsafe_code)]
 
@@ -28,9 +29,13 @@ mod background;
 mod executor;
 mod future;
 mod linger;
+mod process;
 mod thread_pool;
 
-pub use background::{Background, BackgroundFn, run_in_background, run_in_background_thread};
+pub use background::{
+    Background, BackgroundFn, RunsInBackground, run_in_background, run_in_background_thread,
+};
 pub use executor::{Executor, Job, Shutdown};
 pub use future::{AsCompleted, BackgroundFuture, Promise, ReturnWhen, as_completed, wait};
+pub use process::{ProcessFn, ProcessMap, ProcessPool, ProcessPoolBuilder, run_in_background_process};
 pub use thread_pool::{Map, ThreadPool, ThreadPoolBuilder};

@@ -249,16 +249,17 @@ where
     /// # Ok::<(), ori_errors::OriError>(())
     /// ```
     pub fn add_threadpool_ref<P>(
-        self,
+        mut self,
         f: impl Fn(&O) -> P + Send + Sync + 'env,
     ) -> PoolChain<I, P, Borrowing<'env>>
     where
         O: Sync,
         P: Send + 'env,
     {
-        let shared = self.then(None, Arc::new(Map(Arc::new)));
-        let part = StagePart { index: shared.stages.len() - 1, main: true };
-        shared.link(Arc::new(Kept(f)), Some(Arc::clone), part)
+        let index = self.stages.len();
+        self.stages.push(StageOptions::new(index, None));
+        let shared = self.link(Arc::new(Map(Arc::new)), None, StagePart { index, main: false });
+        shared.link(Arc::new(Kept(f)), Some(Arc::clone), StagePart { index, main: true })
     }
 
     /// Adds a stage with options of its own.

@@ -26,11 +26,8 @@ where
     /// Work begins at once, before the first `next`, and goes on while you use the results, but no
     /// further ahead than [`buffer`](Self::buffer).
     ///
-    /// While the calling thread waits in `next` for items that cost little, it takes the place of a
-    /// worker and runs the chain's functions for items further on. So a function must not wait for
-    /// what the consumer does with earlier results; where it must, give the stage an executor
-    /// ([`add`](Self::add)) or a [`timeout`](Self::timeout): such a stage never runs in the calling
-    /// thread.
+    /// If nobody has begun with the very first item when it is asked for, the calling thread runs it
+    /// itself. While items are cheap, results may come up to 1 ms late, many at once.
     ///
     /// The source is read by the workers, one at a time. It may block in `next` as long as it
     /// likes: what it gave before goes on. A panic in it is the last result.

@@ -102,18 +102,17 @@ pub use ori_background as background;
 
 #[cfg(feature = "poolchain")]
 #[doc(inline)]
-pub use ori_poolchain as poolchain;
-#[cfg(feature = "poolchain")]
-#[doc(inline)]
-pub use ori_poolchain::PoolChain;
+pub use {ori_poolchain as poolchain, ori_poolchain::PoolChain};
 
 #[cfg(feature = "bridge")]
 #[doc(inline)]
-pub use ori_bridge as bridge;
-#[cfg(feature = "bridge")]
-#[doc(inline)]
-pub use ori_bridge::sync;
+pub use {ori_bridge as bridge, ori_bridge::sync};
 
 #[cfg(feature = "subprocess")]
 #[doc(inline)]
 pub use ori_subprocess as subprocess;
+
+/// Compiles the examples of the README.
+#[cfg(all(doctest, feature = "poolchain"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

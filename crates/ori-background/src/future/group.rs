@@ -94,6 +94,8 @@ impl<T> BackgroundFuture<T> {
         drop(previous);
         if phase.is_settled() {
             group.announce(index, phase);
+        } else {
+            self.nudge();
         }
     }
 

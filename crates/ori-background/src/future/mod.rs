@@ -19,6 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ori_errors::{ErrorKind, OriError, Result};
+use ori_worker::Driver;
 
 pub use group::{AsCompleted, ReturnWhen, as_completed, wait};
 pub use promise::Promise;
@@ -49,6 +50,8 @@ use crate::Executor;
 #[must_use = "take its result, or `detach` it: errors and panics of the task come out of it only"]
 pub struct BackgroundFuture<T> {
     shared: Arc<Shared<T>>,
+    /// For a call in a worker process: what a thread that waits can do meanwhile.
+    driver: Option<Driver>,
 }
 
 impl<T> BackgroundFuture<T> {
@@ -63,7 +66,7 @@ impl<T> BackgroundFuture<T> {
     /// ```
     pub fn pair() -> (Promise<T>, Self) {
         let shared = Arc::new(Shared::new());
-        (Promise::new(Arc::clone(&shared)), Self { shared })
+        (Promise::new(Arc::clone(&shared)), Self { shared, driver: None })
     }
 
     /// A future that is done.
@@ -75,7 +78,7 @@ impl<T> BackgroundFuture<T> {
     /// # Ok::<(), ori_errors::OriError>(())
     /// ```
     pub fn ready(outcome: Result<T>) -> Self {
-        Self { shared: Arc::new(Shared::ready(outcome)) }
+        Self { shared: Arc::new(Shared::ready(outcome)), driver: None }
     }
 
     /// Blocks until the task is done and gives its result.
@@ -115,18 +118,35 @@ impl<T> BackgroundFuture<T> {
         self.wait_for(Some(limit))
     }
 
+    pub(crate) fn with_driver(mut self, driver: Driver) -> Self {
+        self.driver = Some(driver);
+        self
+    }
+
+    /// Somebody waits for the result without driving.
+    fn nudge(&self) {
+        if let Some(driver) = &self.driver {
+            driver.nudge();
+        }
+    }
+
     fn wait_for(&self, limit: Option<Duration>) -> Result<T> {
         // A limit beyond the clock's range is no limit.
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        if let Some(driver) = &self.driver {
+            driver.drive(|| self.shared.is_settled(), deadline);
+        }
         self.shared.linger();
         loop {
             let mut state = self.shared.lock();
             if let Some(outcome) = state.take() {
-                return outcome;
+                drop(state);
+                return outcome.open();
             }
             let previous = state.waiter.replace(Waiter::Thread(thread::current()));
             drop(state);
             drop(previous);
+            self.nudge();
             let Some(deadline) = deadline else {
                 thread::park();
                 continue;
@@ -214,6 +234,7 @@ impl<T> BackgroundFuture<T> {
     #[doc(alias = "add_done_callback")]
     pub fn on_done(&self, callback: impl FnOnce() + Send + 'static) {
         self.shared.on_done(Box::new(callback));
+        self.nudge();
     }
 
     /// Lets the task run and drops its result, its error and its panic.
@@ -248,7 +269,8 @@ impl<T> Future for BackgroundFuture<T> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.shared.lock();
         if let Some(outcome) = state.take() {
-            return Poll::Ready(outcome);
+            drop(state);
+            return Poll::Ready(outcome.open());
         }
         if matches!(&state.waiter, Some(Waiter::Waker(waker)) if waker.will_wake(context.waker())) {
             return Poll::Pending;
@@ -259,11 +281,12 @@ impl<T> Future for BackgroundFuture<T> {
         let mut state = self.shared.lock();
         if let Some(outcome) = state.take() {
             drop(state);
-            return Poll::Ready(outcome);
+            return Poll::Ready(outcome.open());
         }
         let previous = state.waiter.replace(Waiter::Waker(waker));
         drop(state);
         drop(previous);
+        self.nudge();
         Poll::Pending
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ori_errors::{Result, catch_panic};
 
-use super::shared::Shared;
+use super::shared::{Callback, Outcome, Shared};
 use crate::thread_pool::time_limit;
 
 /// The other side of a [`BackgroundFuture`](crate::BackgroundFuture): whoever runs the task settles
@@ -109,6 +109,15 @@ impl<T> Promise<T> {
     /// ```
     pub fn complete(mut self, outcome: Result<T>) -> bool {
         self.shared.take().is_some_and(|shared| shared.settle(outcome))
+    }
+}
+
+impl<T> Promise<T> {
+    /// As [`complete`](Self::complete), from a thread on which no user code may run. The callbacks
+    /// of the future are given back, to be called elsewhere.
+    #[must_use = "these callbacks are to be called"]
+    pub(crate) fn complete_quietly(mut self, outcome: Outcome<T>) -> Vec<Callback> {
+        self.shared.take().map(|shared| shared.settle_quietly(outcome)).unwrap_or_default()
     }
 }
 

@@ -53,10 +53,36 @@ pub(crate) struct Shared<T> {
     state: Mutex<State<T>>,
 }
 
+/// What a settled task has given.
+pub(crate) enum Outcome<T> {
+    Here(Result<T>),
+    /// Opened by whoever takes it: decoding is user code, which must not run where the bytes
+    /// arrived. The flag tells whether they are an error.
+    Sealed(bool, Box<dyn FnOnce() -> Result<T> + Send>),
+}
+
+impl<T> Outcome<T> {
+    fn phase(&self) -> Phase {
+        match self {
+            Self::Here(Ok(_)) | Self::Sealed(false, _) => Phase::Done,
+            Self::Here(Err(error)) if error.is_cancelled() => Phase::Cancelled,
+            Self::Here(Err(_)) | Self::Sealed(true, _) => Phase::Failed,
+        }
+    }
+
+    /// The result itself. Call it without the lock.
+    pub(super) fn open(self) -> Result<T> {
+        match self {
+            Self::Here(result) => result,
+            Self::Sealed(_, open) => catch_panic(open).and_then(|result| result),
+        }
+    }
+}
+
 pub(super) struct State<T> {
     pub(super) phase: Phase,
     /// `None` before the task is settled, and again when its result was taken.
-    outcome: Option<Result<T>>,
+    outcome: Option<Outcome<T>>,
     pub(super) waiter: Option<Waiter>,
     /// What few tasks need, so that a million queued ones stay small.
     extras: Option<Box<Extras>>,
@@ -81,10 +107,11 @@ impl<T> Shared<T> {
     }
 
     pub(crate) fn ready(outcome: Result<T>) -> Self {
-        Self::with(phase_of(&outcome), Some(outcome))
+        let outcome = Outcome::Here(outcome);
+        Self::with(outcome.phase(), Some(outcome))
     }
 
-    fn with(phase: Phase, outcome: Option<Result<T>>) -> Self {
+    fn with(phase: Phase, outcome: Option<Outcome<T>>) -> Self {
         let settled = AtomicBool::new(phase.is_settled());
         Self { settled, state: Mutex::new(State { phase, outcome, waiter: None, extras: None }) }
     }
@@ -93,6 +120,11 @@ impl<T> Shared<T> {
     /// to sleep and to be woken.
     pub(super) fn linger(&self) {
         linger(|| self.settled.load(Ordering::Relaxed));
+    }
+
+    /// Whether the task is settled, without taking the lock; it may say so a moment late.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::Relaxed)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -120,11 +152,26 @@ impl<T> Shared<T> {
             let _ = catch_panic(move || drop(outcome));
             return false;
         }
-        let settled = state.settle(outcome);
+        let settled = state.settle(Outcome::Here(outcome));
         self.settled.store(true, Ordering::Relaxed);
         drop(state);
         settled.announce();
         true
+    }
+
+    /// As [`settle`](Self::settle), from a thread on which no user code may run: the callbacks
+    /// are given back, to be called elsewhere.
+    pub(crate) fn settle_quietly(&self, outcome: Outcome<T>) -> Vec<Callback> {
+        let mut state = self.lock();
+        if state.phase.is_settled() {
+            return Vec::new();
+        }
+        let mut settled = state.settle(outcome);
+        self.settled.store(true, Ordering::Relaxed);
+        drop(state);
+        let callbacks = settled.extras.take().map(|extras| extras.callbacks);
+        settled.announce();
+        callbacks.unwrap_or_default()
     }
 
     /// What happens when nobody is left who could settle the task.
@@ -146,7 +193,7 @@ impl<T> Shared<T> {
             Phase::Running if !can_be_stopped => return false,
             Phase::Queued | Phase::Running => {}
         }
-        let mut settled = state.settle(Err(OriError::new(ErrorKind::Cancelled, "cancelled")));
+        let mut settled = state.settle(Outcome::Here(Err(OriError::new(ErrorKind::Cancelled, "cancelled"))));
         self.settled.store(true, Ordering::Relaxed);
         drop(state);
         let hook = settled.extras.as_mut().and_then(|extras| extras.on_cancel.take());
@@ -184,19 +231,20 @@ impl<T> Shared<T> {
 }
 
 impl<T> State<T> {
-    fn settle(&mut self, outcome: Result<T>) -> Settled {
-        self.phase = phase_of(&outcome);
+    fn settle(&mut self, outcome: Outcome<T>) -> Settled {
+        self.phase = outcome.phase();
         self.outcome = Some(outcome);
         Settled { waiter: self.waiter.take(), extras: self.extras.take(), phase: self.phase }
     }
 
     /// The result, when the task is settled; `Closed` when it was taken before.
-    pub(super) fn take(&mut self) -> Option<Result<T>> {
+    pub(super) fn take(&mut self) -> Option<Outcome<T>> {
         if !self.phase.is_settled() {
             return None;
         }
         Some(mem::take(&mut self.outcome).unwrap_or_else(|| {
-            Err(OriError::new(ErrorKind::Closed, "the result of this future was taken before"))
+            let message = "the result of this future was taken before";
+            Outcome::Here(Err(OriError::new(ErrorKind::Closed, message)))
         }))
     }
 }
@@ -215,14 +263,6 @@ impl Settled {
             callbacks.into_iter().for_each(contain);
             let _ = catch_panic(move || drop(on_cancel));
         }
-    }
-}
-
-fn phase_of<T>(outcome: &Result<T>) -> Phase {
-    match outcome {
-        Ok(_) => Phase::Done,
-        Err(error) if error.is_cancelled() => Phase::Cancelled,
-        Err(_) => Phase::Failed,
     }
 }
 

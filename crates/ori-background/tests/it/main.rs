@@ -1,11 +1,14 @@
 //! What threads and futures promise, each under its own name.
 
+ori_worker::test_worker!();
+
 mod background;
 mod executors;
 mod future;
 mod group;
 mod limits;
 mod pool;
+mod process;
 mod shutdown;
 mod stress;
 

@@ -152,7 +152,8 @@ impl<'e, 'a> Build<'e, 'a> {
             self.crews[part.index] = Some(Arc::clone(&workers) as _);
         }
         let watching = self.watching(options, part.main, share);
-        if watching.is_some() {
+        // Who brings an executor wants its threads: their runtime, their names, their stacks.
+        if watching.is_some() || options.executor.is_some() {
             workers.forbid_help();
         }
         let stage = Arc::new(Stage {

@@ -26,24 +26,22 @@ use crate::stats::{ChainStats, StageStats};
 /// together, what a sleep and a wake-up cost.
 const SPINS: usize = 100;
 const SPIN_PAUSES: usize = 8;
-
-/// How often it does so in an eager run.
-const EAGER_SPINS: u32 = 4;
+/// How often it does so in a run.
+const MOST_SPINS: u32 = 4;
+/// How long it sleeps while cheap items are made: some batches.
+const NAP: Duration = Duration::from_millis(1);
 
 /// A run that was started, and what the consumer has had of it.
 pub(crate) struct Execution<'e, O> {
     run: Arc<Run<'e>>,
     monitor: Arc<Monitor<'e>>,
     stages: Vec<Metered<'e>>,
-    /// The only section, where the consumer may help.
-    helps: Option<Arc<dyn Segment<'e> + 'e>>,
-    /// Keeps the sections alive, which know each other only weakly.
-    _segments: Vec<Arc<dyn Segment<'e> + 'e>>,
+    /// The sections, the last one first; they know each other only weakly.
+    segments: Vec<Arc<dyn Segment<'e> + 'e>>,
     #[cfg(feature = "async")]
     _driven: Vec<Arc<dyn Drive + 'e>>,
     source: Arc<dyn Close + 'e>,
-    /// The consumer may read the source.
-    may_pull: bool,
+    helps: bool,
     results: Arc<Port<'e, O>>,
     ordered: bool,
     /// How many items have come out.
@@ -111,36 +109,30 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         let mut build = Build::new(Arc::clone(&run), Arc::clone(&monitor), stages, !options.unordered, place);
         let (outlet, results) = build.outlet();
         let tail = plan.build(&mut build, outlet);
-        let may_pull = !source.may_block;
+        let may_block = source.may_block;
         let Front { source, workers } = build.front(tail, source.items, source.may_block);
 
         let built = build.finish();
-        let segments = built.segments;
-        // A consumer that helps gives what it made first to itself: only in the last section, and
-        // only where the order of the results is the order of the work.
-        let may_help = segments.len() == 1 && !options.unordered && workers.may_be_helped();
+        // The consumer runs what it waits for itself if nobody else has begun it: only where a stage
+        // cannot get stuck, and where what it makes is a result.
+        let helps = built.segments.len() == 1 && !may_block && !options.unordered && workers.may_be_helped();
         #[cfg(feature = "async")]
-        let may_help = may_help && built.driven.is_empty() && consumer != Consumer::Task;
-        let helps = segments.first().filter(|_| may_help).cloned();
-        if may_help && consumer == Consumer::Lazy {
-            workers.expect_help();
-        }
+        let helps = helps && built.driven.is_empty() && consumer != Consumer::Task;
         workers.offer();
         Self {
             run,
             monitor,
             stages: built.stages,
-            helps,
-            _segments: segments,
+            segments: built.segments,
             #[cfg(feature = "async")]
             _driven: built.driven,
             source,
-            may_pull,
+            helps,
             results,
             ordered: !options.unordered,
             taken: 0,
             held: 0,
-            spins_left: EAGER_SPINS,
+            spins_left: MOST_SPINS,
         }
     }
 
@@ -150,19 +142,24 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
             if let Some(next) = self.try_next() {
                 return next;
             }
-            if !self.help() && !(self.may_spin() && self.spin()) {
-                self.park();
+            if !self.help() && !self.spin() && !self.nap() {
+                self.park(None);
             }
         }
     }
 
-    /// Whether this thread may keep a processor busy with waiting: the consumer of an eager run, who
-    /// sleeps until there is much to take, only at the beginning, where that may be the end.
-    fn may_spin(&mut self) -> bool {
-        if self.run.ends_at_error() {
-            self.spins_left = self.spins_left.saturating_sub(1);
-        }
-        self.spins_left > 0
+    /// Runs a batch in this thread, if nobody has the item that comes next. In a lazy run that is
+    /// the first item alone: another might be waiting for what the consumer does with this one.
+    fn help(&self) -> bool {
+        let segment = &self.segments[0];
+        let workers = segment.workers();
+        self.helps
+            && self.run.pulled() == self.taken
+            && match self.run.ends_at_error() {
+                true => workers.is_new() || workers.is_cheap(),
+                false => self.taken == 0 && workers.is_new() && !workers.has_chunksize(),
+            }
+            && segment.help()
     }
 
     /// The next batch, or the waker is woken when there may be one.
@@ -176,8 +173,13 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         self.try_next().map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Looks for something to do for as long as a sleep and a wake-up would cost.
-    fn spin(&self) -> bool {
+    /// Looks for something to do for as long as a sleep and a wake-up would cost: at the beginning
+    /// only, since the workers may need the processor.
+    fn spin(&mut self) -> bool {
+        if self.spins_left == 0 {
+            return false;
+        }
+        self.spins_left -= 1;
         for _ in 0..SPINS {
             if self.is_ready() {
                 return true;
@@ -189,11 +191,27 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         false
     }
 
-    /// Sleeps until there is something to do.
-    fn park(&self) {
+    /// While items are cheap, sleeps for the time of a few batches, so that the workers need not
+    /// wake this thread for each of them. False if there still is nothing.
+    fn nap(&self) -> bool {
+        if self.run.ends_at_error() || !self.segments[0].workers().is_cheap() {
+            return false;
+        }
+        self.run.set_hasty(false);
+        self.park(Some(NAP));
+        self.run.set_hasty(true);
+        self.is_ready()
+    }
+
+    /// Sleeps until there is something to do, at most for so long.
+    fn park(&self, most: Option<Duration>) {
         self.run.register_consumer(&Waker::from(Arc::new(Parked(std::thread::current()))));
-        if !self.is_ready() {
-            std::thread::park();
+        if self.is_ready() {
+            return;
+        }
+        match most {
+            Some(most) => std::thread::park_timeout(most),
+            None => std::thread::park(),
         }
     }
 
@@ -221,26 +239,11 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         self.ordered.then_some(self.taken)
     }
 
-    /// Runs a batch in this thread, if that is of use.
-    fn help(&self) -> bool {
-        let Some(segment) = &self.helps else { return false };
-        let workers = segment.workers();
-        if self.run.pulled() == self.taken {
-            // Nobody has the item that comes next, so this thread need not wait for another.
-            return self.may_pull && (workers.is_new() || workers.is_cheap()) && segment.help(true);
-        }
-        !self.run.ends_at_error() && workers.is_cheap() && segment.help(self.may_pull)
-    }
-
     /// Whether there is something to do, after the waker was left.
     fn is_ready(&self) -> bool {
         self.results.queue().ready_at(self.position())
             || self.run.is_drained(self.taken)
             || self.run.is_stopped()
-            || self
-                .helps
-                .as_ref()
-                .is_some_and(|segment| segment.workers().is_cheap() && segment.can_help(self.may_pull))
     }
 
     /// An empty buffer for a batch to come.

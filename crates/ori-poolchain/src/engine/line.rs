@@ -35,8 +35,6 @@ pub(crate) trait Line<A> {
 pub(crate) enum Fed {
     /// It ran; so many items.
     Done(usize),
-    /// It took too long, and the rest was put back.
-    Split(usize),
     /// The worker was stuck past a time limit and has been replaced.
     Lost,
 }
@@ -85,8 +83,8 @@ where
     }
 
     /// Runs the whole batch in one go. What is left when the stop flag is set, or after an error that
-    /// ends the run, goes back. Says whether the stop flag was set.
-    fn run(&mut self, batch: Batch<A>) -> (Batch<B>, bool) {
+    /// ends the run, goes back.
+    fn run(&mut self, batch: Batch<A>) -> Batch<B> {
         let stage = &*self.stage;
         let first = batch.first();
         let Batch { mut values, errors, .. } = batch;
@@ -95,16 +93,20 @@ where
         let mut failed = Vec::new();
         let mut items = Items::new(values.drain(..));
         let started = Instant::now();
-        let mut overdue = false;
         while items.len() > 0 {
             let outcome = catch_panic(|| self.runner.run(&mut items, &mut out, self.pulse.stop()));
             let error = match outcome {
                 Ok(Ok(())) if items.len() > 0 => {
-                    overdue = true;
+                    // Before anybody takes the rest: it must be shared in small pieces.
+                    stage.workers.unlearn(all - items.len(), started.elapsed());
                     break;
                 }
                 Ok(Ok(())) => continue,
-                Ok(Err(error)) | Err(error) => error,
+                Ok(Err(error)) => error,
+                Err(panic) => {
+                    self.runner.reset();
+                    panic
+                }
             };
             let place = position(first, &errors, all - items.len() - 1);
             failed.push((place, error.with_stage(&*stage.name).with_item(place)));
@@ -126,7 +128,7 @@ where
         } else {
             errors
         };
-        (Batch::with_errors(first, out, merge_errors(errors, failed)), overdue)
+        Batch::with_errors(first, out, merge_errors(errors, failed))
     }
 }
 
@@ -136,17 +138,14 @@ where
     B: Send + 'e,
 {
     fn feed(&mut self, batch: Batch<A>) -> Fed {
-        let (batch, overdue) = match (&self.slot, &self.stage.watching) {
+        let batch = match (&self.slot, &self.stage.watching) {
             (Some(slot), Some(watching)) => match slot.run(watching, &mut *self.runner, batch) {
-                Some(batch) => (batch, false),
+                Some(batch) => batch,
                 None => return Fed::Lost,
             },
             _ => self.run(batch),
         };
-        match self.next.feed(batch) {
-            Fed::Done(done) if overdue => Fed::Split(done),
-            fed => fed,
-        }
+        self.next.feed(batch)
     }
 
     fn resume(&mut self) -> Option<Fed> {

@@ -55,12 +55,12 @@ pub(crate) struct Run<'e> {
     /// The source has ended: `pulled` is final.
     ended: AtomicBool,
 
-    /// All results are wanted together, or the first error: see [`Run::delivered`].
+    /// All results are wanted together, or the first error.
     eager: bool,
     delivered: AtomicU64,
     /// What the consumer asked for last has come.
     ready: AtomicBool,
-    /// The consumer of an eager run wants each result now.
+    /// The consumer wants the next result at once: see [`Run::delivered`].
     hasty: AtomicBool,
     consumer_waits: AtomicBool,
     consumer: Mutex<Option<Waker>>,
@@ -212,20 +212,18 @@ impl<'e> Run<'e> {
         self.eager
     }
 
-    /// A batch has come out. Says whether the consumer should look at it now: it is what comes
-    /// `next`, and the consumer uses each result as it comes. The consumer of an eager run can wait
-    /// until all have come, or until the window is half full; but from the first error on it wants
-    /// each result, since it may be the last it waits for.
+    /// A batch has come out. Says whether the consumer should look now: what it wants next is there,
+    /// and it is hasty, or the window is half full of results, or this was the last one.
+    ///
+    /// The consumer of an eager run is hasty from the first error on, which may be what it waits
+    /// for; that of a lazy run always, except while it naps.
     pub(crate) fn delivered(&self, items: usize, next: bool, failed: bool) -> bool {
-        if !self.eager {
-            return next;
-        }
         let delivered = self.delivered.fetch_add(items as u64, SeqCst) + items as u64;
         if next {
             self.ready.store(true, SeqCst);
         }
         if failed {
-            self.hasty.store(true, SeqCst);
+            self.set_hasty(true);
         }
         let inside = delivered.saturating_sub(self.released.load(Relaxed));
         let half = self.window() as u64 / 2;
@@ -235,9 +233,11 @@ impl<'e> Run<'e> {
 
     /// The consumer is about to look for what comes next.
     pub(crate) fn asks(&self) {
-        if self.eager {
-            self.ready.store(false, SeqCst);
-        }
+        self.ready.store(false, SeqCst);
+    }
+
+    pub(crate) fn set_hasty(&self, hasty: bool) {
+        self.hasty.store(hasty, SeqCst);
     }
 
     /// Leaves a waker; the caller must look for work once more before it waits.

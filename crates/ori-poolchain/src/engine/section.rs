@@ -61,7 +61,6 @@ impl<'e, A: Send + 'e> Worker<'_, 'e, A> {
         let fed = work(&mut *self.line);
         match fed {
             Fed::Done(items) => workers.learn(items, started.elapsed()),
-            Fed::Split(items) => workers.unlearn(items, started.elapsed()),
             Fed::Lost => {}
         }
         self.pulse.end();
@@ -125,26 +124,21 @@ impl<'e, A: Send + 'e> Segment<'e> for Section<'e, A> {
             let fed = worker.run_ready().or_else(|| worker.run_pulled());
             match fed {
                 Some(Fed::Lost) => return Leave::Lost,
-                Some(Fed::Done(_) | Fed::Split(_)) => {}
+                Some(Fed::Done(_)) => {}
                 None => break,
             }
         }
         Leave::Idle
     }
 
-    fn help(&self, may_pull: bool) -> bool {
+    fn help(&self) -> bool {
         let mut worker = self.worker();
-        let helped = worker.run_ready().is_some();
-        helped || (may_pull && worker.run_pulled().is_some())
-    }
-
-    fn can_help(&self, may_pull: bool) -> bool {
-        let input = self.input.as_ref();
-        let ready = input.is_some_and(|input| input.has_staged()) || self.workers.has_queued();
-        (ready || (may_pull && input.is_some_and(|input| input.can_pull()))) && self.workers.may_start()
+        worker.run_ready().or_else(|| worker.run_pulled()).is_some()
     }
 
     fn can_work(&self) -> bool {
-        self.can_help(false) || self.input.as_ref().is_some_and(|input| input.can_pull())
+        let input = self.input.as_ref();
+        let ready = self.workers.has_queued() || input.is_some_and(|input| input.has_staged());
+        (ready && self.workers.may_start()) || input.is_some_and(|input| input.can_pull())
     }
 }

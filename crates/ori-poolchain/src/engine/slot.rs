@@ -55,6 +55,15 @@ struct State<A, B> {
     current: Option<Current<A>>,
     done: Vec<B>,
     failed: Vec<(u64, OriError)>,
+    ran: Ran,
+}
+
+/// Items whose outcome is known, for the statistics. Not the length of the batch: that has items
+/// that failed in an earlier stage, and others may take a part of it over.
+#[derive(Default)]
+struct Ran {
+    items: usize,
+    errors: usize,
 }
 
 /// The item that the worker has.
@@ -82,6 +91,7 @@ where
             current: None,
             done: Vec::new(),
             failed: Vec::new(),
+            ran: Ran::default(),
         };
         let slot = Arc::new(Self { stage: Arc::clone(stage), state: Mutex::new(state) });
         let weak = Arc::downgrade(&slot);
@@ -96,9 +106,9 @@ where
         runner: &mut dyn Runner<A, B>,
         batch: Batch<A>,
     ) -> Option<Batch<B>> {
-        let (items, started) = (batch.values.len(), Instant::now());
+        let (several, started) = (batch.values.len() > 1, Instant::now());
         let generation = self.load(batch);
-        if watching.limit.is_some() || items > 1 {
+        if watching.limit.is_some() || several {
             watching.monitor.rouse();
         }
         let mut ended: Option<Outcome<B>> = None;
@@ -137,19 +147,24 @@ where
             match step {
                 Step::Run(item) => {
                     let begun = watching.by_caller.then(Instant::now);
-                    ended = Some(catch_panic(|| runner.one(item)).and_then(|outcome| outcome));
+                    ended = Some(match catch_panic(|| runner.one(item)) {
+                        Ok(outcome) => outcome,
+                        Err(panic) => {
+                            runner.reset();
+                            Err(panic)
+                        }
+                    });
                     if let (Some(begun), Some(limit)) = (begun, watching.limit)
                         && begun.elapsed() >= limit
                     {
                         ended = Some(Err(out_of_time(limit)));
                     }
                 }
-                Step::Done(batch, rest) => {
+                Step::Done { batch, rest, ran } => {
                     if let Some(rest) = rest {
                         self.stage.port.put(rest);
                     }
-                    let failed = batch.errors.len();
-                    self.stage.meter.count(items, failed, started.elapsed());
+                    self.stage.meter.count(ran.items, ran.errors, started.elapsed());
                     return Some(batch);
                 }
             }
@@ -178,6 +193,7 @@ where
         state.generation += 1;
         let mut done = state.take_done(current.position);
         let rest = state.take_rest();
+        let mut ran = std::mem::take(&mut state.ran);
         drop(state);
 
         let position = current.position;
@@ -188,18 +204,19 @@ where
                 Some(Batch::new(position, vec![item]))
             }
             _ => {
+                ran.items += 1;
+                ran.errors += 1;
                 done.errors
                     .push((position, out_of_time(limit).with_stage(&*self.stage.name).with_item(position)));
                 None
             }
         };
-        let items = done.len();
-        self.stage.meter.count(items, done.errors.len(), limit);
+        self.stage.meter.count(ran.items, ran.errors, limit);
         self.stage.meter.lost.fetch_add(1, Relaxed);
         for batch in again.into_iter().chain(rest) {
             self.stage.port.put(batch);
         }
-        if items > 0 {
+        if done.len() > 0 {
             self.stage.next.put(done);
         }
         self.stage.workers.replace_lost();
@@ -229,7 +246,11 @@ fn out_of_time(limit: Duration) -> OriError {
 enum Step<A, B> {
     Run(A),
     /// Pass on what is done, and put the rest back.
-    Done(Batch<B>, Option<Batch<A>>),
+    Done {
+        batch: Batch<B>,
+        rest: Option<Batch<A>>,
+        ran: Ran,
+    },
 }
 
 impl<A, B> State<A, B> {
@@ -251,9 +272,11 @@ impl<A, B> State<A, B> {
     /// Notes what became of the current item.
     fn settle(&mut self, outcome: Outcome<B>, stage: &str) -> Option<Current<A>> {
         let current = self.current.take();
+        self.ran.items += 1;
         match outcome {
             Ok(value) => self.done.push(value),
             Err(error) => {
+                self.ran.errors += 1;
                 let position = current.as_ref().map_or(self.first, |current| current.position);
                 self.failed.push((position, error.with_stage(stage).with_item(position)));
             }
@@ -267,7 +290,7 @@ impl<A, B> State<A, B> {
             self.next += 1;
         }
         let Some(item) = self.rest.pop_front() else {
-            return Step::Done(self.take_done(self.next), None);
+            return self.done(None);
         };
         let position = self.next;
         self.next += 1;
@@ -283,8 +306,12 @@ impl<A, B> State<A, B> {
 
     /// The rest is somebody else's.
     fn stop_here(&mut self) -> Step<A, B> {
-        let done = self.take_done(self.next);
-        Step::Done(done, self.take_rest())
+        let rest = self.take_rest();
+        self.done(rest)
+    }
+
+    fn done(&mut self, rest: Option<Batch<A>>) -> Step<A, B> {
+        Step::Done { batch: self.take_done(self.next), rest, ran: std::mem::take(&mut self.ran) }
     }
 
     /// What lies before `position`.

@@ -44,11 +44,8 @@ pub(crate) trait Segment<'e>: Send + Sync {
     fn workers(&self) -> &Workers<'e>;
     /// Works until there is nothing to do.
     fn drain(&self) -> Leave;
-    /// Runs one batch on the calling thread; false if there was none. `may_pull` allows reading
-    /// the source for it.
-    fn help(&self, may_pull: bool) -> bool;
-    /// Whether there is something for the consumer to help with.
-    fn can_help(&self, may_pull: bool) -> bool;
+    /// Runs one batch on the calling thread; false if there was none.
+    fn help(&self) -> bool;
     /// Whether one more worker would find something to do.
     fn can_work(&self) -> bool;
 }
@@ -85,9 +82,7 @@ pub(crate) struct Workers<'e> {
     most: usize,
     /// One seat more than permits: a reader of a source that may block.
     reader: AtomicBool,
-    /// The consumer helps with cheap items, in the place of one worker.
-    helped: AtomicBool,
-    /// Whether it may.
+    /// Whether the consumer may run these stages.
     helpable: AtomicBool,
 
     seats: AtomicUsize,
@@ -121,7 +116,6 @@ impl<'e> Workers<'e> {
             segment: OnceLock::new(),
             most,
             reader: AtomicBool::new(false),
-            helped: AtomicBool::new(false),
             helpable: AtomicBool::new(true),
             seats: AtomicUsize::new(0),
             permits: AtomicUsize::new(0),
@@ -159,11 +153,6 @@ impl<'e> Workers<'e> {
         self.most > 1 && self.helpable.load(Relaxed)
     }
 
-    /// The consumer helps with cheap items, in the place of one worker.
-    pub(crate) fn expect_help(&self) {
-        self.helped.store(true, Relaxed);
-    }
-
     pub(crate) fn most(&self) -> usize {
         self.most
     }
@@ -171,8 +160,7 @@ impl<'e> Workers<'e> {
     // Seats.
 
     fn seats_now(&self) -> usize {
-        let most = if self.helped.load(Relaxed) && self.is_cheap() { self.most - 1 } else { self.most };
-        most.saturating_add(usize::from(self.reader.load(Relaxed)))
+        self.most.saturating_add(usize::from(self.reader.load(Relaxed)))
     }
 
     fn try_sit(&self) -> bool {
@@ -347,11 +335,10 @@ impl<'e> Workers<'e> {
         self.cost.load(Relaxed) == 0
     }
 
-    /// Whether an item is known to cost so little that the consumer may help without being late
-    /// for the results.
+    /// Whether an item is known to cost so little that many come in the time of a batch.
     pub(crate) fn is_cheap(&self) -> bool {
         let cost = self.cost.load(Relaxed) / 16;
-        cost != 0 && cost * self.chunk.unwrap_or(1) as u64 <= TARGET.as_nanos() as u64
+        cost != 0 && cost.saturating_mul(self.chunk.unwrap_or(1) as u64) <= TARGET.as_nanos() as u64
     }
 }
 

@@ -53,4 +53,7 @@ pub(crate) trait Runner<A, B> {
 
     /// Runs one item.
     fn one(&mut self, item: A) -> Outcome<B>;
+
+    /// User code panicked, and the panic is over: state that may be half changed must go.
+    fn reset(&mut self) {}
 }

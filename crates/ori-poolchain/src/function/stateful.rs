@@ -8,6 +8,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use ori_errors::catch_panic;
+
 use super::{Function, Items, Outcome, Runner};
 use crate::engine::lock;
 
@@ -29,13 +31,32 @@ impl<N: Fn() -> S, F, S> Stateful<N, F, S> {
         let idle = lock(&self.idle).pop();
         idle.unwrap_or_else(|| self.functions.0())
     }
+}
 
-    fn give_back(&self, state: S) {
-        lock(&self.idle).push(state);
+/// Drops a state whose `Drop` may panic: nobody is left to whom that could be an error.
+fn dispose<S>(state: S) {
+    drop(catch_panic(|| drop(state)));
+}
+
+impl<N, F, S> Drop for Stateful<N, F, S> {
+    fn drop(&mut self) {
+        std::mem::take(&mut *lock(&self.idle)).into_iter().for_each(dispose);
     }
 }
 
-struct StatefulRunner<N, F, S>(Arc<Stateful<N, F, S>>);
+struct StatefulRunner<N, F, S> {
+    stage: Arc<Stateful<N, F, S>>,
+    /// The state in use; after a panic the one that may be half changed, until `reset`.
+    state: Option<S>,
+}
+
+impl<N, F, S> StatefulRunner<N, F, S> {
+    fn give_back(&mut self) {
+        if let Some(state) = self.state.take() {
+            lock(&self.stage.idle).push(state);
+        }
+    }
+}
 
 impl<A, B, S, N, F> Function<A, B> for Stateful<N, F, S>
 where
@@ -54,35 +75,37 @@ where
     where
         Self: 'e,
     {
-        Box::new(StatefulRunner(self))
+        Box::new(StatefulRunner { stage: self, state: None })
     }
 }
 
-/// A state goes down with the item that panicked: it may be half changed.
 impl<A, B, S, N, F> Runner<A, B> for StatefulRunner<N, F, S>
 where
     N: Fn() -> S,
     F: Fn(&mut S, A) -> B,
 {
     fn run(&mut self, items: &mut Items<'_, A>, out: &mut Vec<B>, stop: &AtomicBool) -> Outcome<()> {
-        let mut state = None;
         for item in items.lend() {
-            let state = state.get_or_insert_with(|| self.0.take());
-            out.push(self.0.functions.1(state, item));
+            let state = self.state.get_or_insert_with(|| self.stage.take());
+            out.push(self.stage.functions.1(state, item));
             if stop.load(Ordering::Relaxed) {
                 break;
             }
         }
-        if let Some(state) = state {
-            self.0.give_back(state);
-        }
+        self.give_back();
         Ok(())
     }
 
     fn one(&mut self, item: A) -> Outcome<B> {
-        let mut state = self.0.take();
-        let result = self.0.functions.1(&mut state, item);
-        self.0.give_back(state);
+        let state = self.state.get_or_insert_with(|| self.stage.take());
+        let result = self.stage.functions.1(state, item);
+        self.give_back();
         Ok(result)
+    }
+
+    fn reset(&mut self) {
+        if let Some(state) = self.state.take() {
+            dispose(state);
+        }
     }
 }

@@ -1,0 +1,160 @@
+//! Time limits, cancelling, replacing workers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ori_background::{BackgroundFuture, ProcessPool};
+use ori_errors::ErrorKind;
+use ori_test_support::within;
+
+use super::results::named;
+use super::{Mark, is_alive, mark, pool};
+use crate::LONG;
+
+#[test]
+fn a_time_limit_kills_the_worker_and_the_next_task_runs() {
+    let pool =
+        ProcessPool::builder().max_workers(1).task_timeout(Duration::from_millis(100)).build().unwrap();
+    let busy = |n: u32| {
+        if n == 1 {
+            loop {
+                std::hint::spin_loop();
+            }
+        }
+        n
+    };
+    let futures: Vec<_> = (0..4).map(|n| pool.submit(busy, n)).collect();
+    for (n, future) in (0..).zip(futures) {
+        match within(LONG, || future.result()) {
+            Ok(value) => assert_eq!(value, n),
+            Err(error) => assert!(n == 1 && error.is_timeout(), "{n}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn batch_mates_of_a_late_item_are_not_charged() {
+    let marks = Mark::new();
+    let limit = Duration::from_millis(200);
+    let pool = ProcessPool::builder().max_workers(2).task_timeout(limit).build().unwrap();
+    let task = |(path, n): (String, u32)| {
+        mark(&path);
+        if n == 2_500 {
+            super::stall();
+        }
+        n
+    };
+    let path = marks.path();
+    let results: Vec<_> = pool.map(task, (0..5_000).map(|n| (path.clone(), n))).collect();
+    for (n, result) in (0..).zip(results) {
+        match result {
+            Ok(value) => assert_eq!(value, n),
+            Err(error) => assert!(n == 2_500 && error.is_timeout(), "{n}: {error}"),
+        }
+    }
+    assert_eq!(marks.count(), 5_000, "each ran once");
+}
+
+#[test]
+fn cancel_prevents_a_queued_task_and_stops_a_running_one() {
+    let marks = Mark::new();
+    let pool = pool(1);
+    let stuck = |path: String| -> u32 {
+        mark(&path);
+        super::stall()
+    };
+    let running = pool.submit(stuck, marks.path());
+    marks.wait_for(1);
+    let pid = pool.worker_pids()[0];
+    let queued: Vec<_> = (0..5).map(|_| pool.submit(stuck, marks.path())).collect();
+    for future in &queued {
+        assert!(future.cancel());
+        assert!(future.is_cancelled());
+    }
+    let last = pool.submit(|n: u32| n, 5);
+    assert!(running.cancel());
+    assert!(running.result().unwrap_err().is_cancelled());
+    assert_eq!(within(LONG, || last.result()).unwrap(), 5);
+    assert!(!is_alive(pid), "its worker was stopped");
+    assert_eq!(marks.count(), 1, "the queued ones never ran");
+    queued.into_iter().for_each(BackgroundFuture::detach);
+}
+
+#[test]
+fn max_tasks_per_worker_is_exact_and_drains_the_backlog() {
+    for each in [1, 3] {
+        let pool = ProcessPool::builder().max_workers(2).max_tasks_per_worker(each).build().unwrap();
+        let mut pids = BTreeMap::new();
+        let results: Vec<u32> = within(LONG, move || {
+            pool.map(|_: u32| std::process::id(), 0..60).collect::<Result<_, _>>().unwrap()
+        });
+        results.into_iter().for_each(|pid| *pids.entry(pid).or_insert(0) += 1);
+        assert!(pids.values().all(|tasks| *tasks <= each), "{pids:?}");
+        // Two workers may be left with a part of theirs.
+        assert!(pids.values().filter(|tasks| **tasks < each).count() <= 2, "{pids:?}");
+    }
+}
+
+#[test]
+fn a_worker_that_has_grown_is_replaced_after_its_task() {
+    let pool = ProcessPool::builder().max_workers(1).max_memory_per_worker(200 << 20).build().unwrap();
+    let grow = |bytes: usize| {
+        std::mem::forget(std::hint::black_box(vec![1_u8; bytes]));
+        std::process::id()
+    };
+    let small = pool.submit(grow, 1_000).result().unwrap();
+    assert_eq!(pool.submit(grow, 1_000).result().unwrap(), small);
+    assert_eq!(pool.submit(grow, 300 << 20).result().unwrap(), small, "its result counts");
+    assert_ne!(pool.submit(grow, 1_000).result().unwrap(), small);
+}
+
+fn no_model() {
+    panic!("no model");
+}
+
+#[test]
+fn a_failing_initializer_fails_the_tasks_with_its_message() {
+    let panics = ProcessPool::builder().max_workers(1).initializer(no_model).build().unwrap();
+    let fails =
+        ProcessPool::builder().max_workers(1).initializer(|| "x".parse::<u8>().map(drop)).build().unwrap();
+    for (pool, message) in [(panics, "no model"), (fails, "invalid digit")] {
+        for _ in 0..3 {
+            let error = within(LONG, {
+                let pool = pool.clone();
+                move || pool.submit(|n: u8| n, 1).result()
+            })
+            .unwrap_err();
+            assert!(error.to_string().contains(message), "{error}");
+        }
+    }
+    let runs = ProcessPool::builder().initializer(|| std::env::set_current_dir("/")).build().unwrap();
+    let place = runs.submit(|()| std::env::current_dir().unwrap(), ()).result().unwrap();
+    assert_eq!(place.to_str(), Some("/"));
+}
+
+#[test]
+fn deaths_before_the_greeting_open_a_breaker_instead_of_a_storm() {
+    let pool = ProcessPool::builder().max_workers(2).executable("/bin/false").build().unwrap();
+    let futures: Vec<_> = (0..100).map(|n| pool.submit(named, n)).collect();
+    for future in futures {
+        let error = within(LONG, || future.result()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
+    }
+    let pool = ProcessPool::builder().executable("/no/such/program").build().unwrap();
+    let error = pool.submit(named, 1).result().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
+}
+
+#[test]
+fn bad_options_are_named_and_nothing_is_started() {
+    let zero = Duration::ZERO;
+    for (builder, name) in [
+        (ProcessPool::builder().max_workers(0), "max_workers"),
+        (ProcessPool::builder().task_timeout(zero), "task_timeout"),
+        (ProcessPool::builder().max_tasks_per_worker(0), "max_tasks_per_worker"),
+        (ProcessPool::builder().max_memory_per_worker(0), "max_memory_per_worker"),
+    ] {
+        let error = builder.build().unwrap_err();
+        assert!(error.is_validation() && error.to_string().contains(name), "{error}");
+    }
+}

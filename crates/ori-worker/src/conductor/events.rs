@@ -1,0 +1,255 @@
+//! What comes from the workers: frames, and their ends.
+
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use ori_errors::{ErrorKind, OriError, Result};
+
+use super::core::{Core, Delivery};
+use super::job::{Queued, Replies};
+use super::member::{Doom, Member, Read, Stage};
+use crate::frame::{Frame, broken, parse};
+use crate::message::{Failure, Hello, Kind, PROTOCOL, ReplyHead};
+use crate::sys::image::Image;
+
+/// Reads of one socket in one turn, so that one worker cannot keep the others waiting.
+const READS: usize = 32;
+/// How often a worker may die before it has begun an item that is on its way to it, until the item
+/// is held to be the cause.
+const STRIKES: u32 = 5;
+/// How long a worker that was replaced may take for its exit handlers.
+const GRACE: Duration = Duration::from_secs(5);
+
+impl Core {
+    /// Reads what a worker has sent; all of it when the worker has ended.
+    pub(super) fn read(&mut self, index: usize, ended: bool, now: Instant) {
+        for turn in 0.. {
+            let read = self.members[index].read();
+            if let Err(error) = self.take_frames(index, now) {
+                self.protocol_failed(index, &error, now);
+                return;
+            }
+            let member = &mut self.members[index];
+            match read {
+                Ok(Read::Some) if ended || turn < READS => {}
+                Ok(Read::Some | Read::All) => return,
+                Ok(Read::End) => return member.closed(),
+                Err(_) => return member.kill(Doom::Unusable),
+            }
+        }
+    }
+
+    fn protocol_failed(&mut self, index: usize, error: &OriError, now: Instant) {
+        let member = &mut self.members[index];
+        let was_starting = member.is_starting();
+        member.is_closed = true;
+        member.kill(Doom::Unusable);
+        if was_starting {
+            self.break_for_now(ErrorKind::Spawn, error.to_string(), now);
+        }
+    }
+
+    fn take_frames(&mut self, index: usize, now: Instant) -> Result<()> {
+        while let Some(frame) = self.members[index].next_frame()? {
+            match frame.kind {
+                Kind::Hello => self.greeted(index, &frame)?,
+                Kind::Ready => self.ready(index, &frame, now)?,
+                Kind::Reply => self.replied(index, frame)?,
+                Kind::Retire => self.retired(index, now),
+                Kind::Setup | Kind::Context | Kind::Forget | Kind::Job | Kind::Bye => {
+                    return Err(broken("a parent's message came from a worker"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn greeted(&mut self, index: usize, frame: &Frame) -> Result<()> {
+        let (hello, _) = parse::<Hello>(&frame.body)?;
+        let same_build = Image::own().is_some_and(|image| image.identity() == hello.build);
+        if hello.protocol != PROTOCOL {
+            return Err(broken("the worker's executable was built with another version of `ori-worker`"));
+        }
+        if self.options.executable.is_none() && !same_build {
+            return Err(broken("the worker's executable is another build"));
+        }
+        let setup = self.setup_message().to_vec();
+        let member = &mut self.members[index];
+        if member.page.is_none() || !matches!(member.stage, Stage::Starting) {
+            return Err(broken("a greeting without a status page"));
+        }
+        member.send(Kind::Setup, &setup);
+        member.stage = Stage::SettingUp;
+        Ok(())
+    }
+
+    fn ready(&mut self, index: usize, frame: &Frame, now: Instant) -> Result<()> {
+        let (failure, _) = parse::<Option<Failure>>(&frame.body)?;
+        let member = &mut self.members[index];
+        if !matches!(member.stage, Stage::SettingUp) {
+            return Err(broken("a worker is ready twice"));
+        }
+        match failure {
+            None => {
+                member.stage = Stage::Ready;
+                self.failed_starts = 0;
+            }
+            Some(failure) => {
+                member.say_goodbye(GRACE, now);
+                let error = OriError::from(failure);
+                self.break_for_now(
+                    error.kind(),
+                    format!("the initializer of the workers failed: {error}"),
+                    now,
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn replied(&mut self, index: usize, frame: Frame) -> Result<()> {
+        let (reply, rest) = parse::<ReplyHead>(&frame.body)?;
+        let at = frame.body.len() - rest.len();
+        let member = &mut self.members[index];
+        let flight = member.first_flight(reply.job)?;
+        if reply.skipped {
+            if let Some(queued) = member.end_first_flight() {
+                self.requeue(queued);
+            }
+            return Ok(());
+        }
+        let Some(queued) = &mut flight.queued else {
+            return Err(broken("a reply to a job that was taken back"));
+        };
+        if reply.items == 0 || reply.items > queued.items_left() {
+            return Err(broken("a reply with a wrong number of results"));
+        }
+        let replies = Replies::new(frame.body, at, frame.tail, reply.items, reply.nanos);
+        self.deliveries.push(Delivery::Replies(Arc::clone(&queued.job.sink), queued.next, replies));
+        queued.advance(reply.items);
+        if queued.items_left() == 0 {
+            member.end_first_flight();
+        }
+        Ok(())
+    }
+
+    fn retired(&mut self, index: usize, now: Instant) {
+        let member = &mut self.members[index];
+        member.say_goodbye(GRACE, now);
+        let rest: Vec<Queued> = member.flights.drain(..).filter_map(|flight| flight.queued).collect();
+        rest.into_iter().rev().for_each(|queued| self.requeue(queued));
+        self.publish_pids();
+    }
+
+    /// Puts a job back to the front, unless nobody wants it any more.
+    fn requeue(&mut self, queued: Queued) {
+        if queued.job.sink.is_wanted() {
+            self.queue.push_front(queued);
+        } else {
+            self.fail_cancelled(queued);
+        }
+    }
+
+    /// A worker has ended: saves what it has finished, and finds out what it was at.
+    pub(super) fn bury(&mut self, index: usize, now: Instant) {
+        let mut member = self.members.swap_remove(index);
+        let status = match member.child.try_wait() {
+            Ok(Some(status)) => status,
+            // The kernel has reported the end; anything else cannot be helped by waiting.
+            _ => ExitStatus::default(),
+        };
+        if member.is_starting() {
+            let error =
+                OriError::new(ErrorKind::Spawn, format!("it ended with {status} before it was ready"));
+            self.start_failed(&error, now);
+        } else if matches!(member.doom, Some(Doom::Unusable)) && matches!(member.stage, Stage::Starting) {
+            let error = OriError::new(ErrorKind::Spawn, "it did not greet in time");
+            self.start_failed(&error, now);
+        }
+        self.save_kept(&mut member);
+        let place = member.page.as_ref().map(crate::sys::page::Page::place);
+        let mut rest = Vec::new();
+        for (position, flight) in std::mem::take(&mut member.flights).into_iter().enumerate() {
+            let Some(mut queued) = flight.queued else { continue };
+            let was_at = place.filter(|place| place.job == flight.number);
+            let done = queued.next - flight.base;
+            match (was_at, member.doom) {
+                (Some(_), Some(Doom::Cancelled(number))) if number == flight.number => {
+                    self.fail_cancelled(queued);
+                    continue;
+                }
+                // When it went on in the last moment, the next item is not to blame.
+                (Some(place), Some(Doom::Late(late, limit)))
+                    if late == place && place.is_running() && place.item >= done =>
+                {
+                    let message = format!("took longer than {limit:?}");
+                    let error = OriError::new(ErrorKind::TimedOut, message).with_pid(member.pid());
+                    self.charge(&mut queued, error);
+                }
+                (Some(place), None) if place.is_running() && place.item >= done => {
+                    self.charge(&mut queued, member.lost_error(status));
+                }
+                (_, None) if position == 0 => {
+                    queued.strikes += 1;
+                    if queued.strikes >= STRIKES {
+                        self.charge(&mut queued, member.lost_error(status));
+                    }
+                }
+                _ => {}
+            }
+            if queued.items_left() > 0 {
+                rest.push(queued);
+            }
+        }
+        rest.into_iter().rev().for_each(|queued| self.requeue(queued));
+        self.publish_pids();
+    }
+
+    /// Delivers the results that a dead worker had finished and not sent.
+    fn save_kept(&mut self, member: &mut Member) {
+        let Some(page) = &member.page else { return };
+        let place = page.place();
+        let Some(flight) = member.flights.iter_mut().find(|flight| flight.number == place.job) else {
+            return;
+        };
+        let Some(queued) = &mut flight.queued else { return };
+        let (first, count, bytes) = page.kept();
+        let done = queued.next - flight.base;
+        // The last flush may have arrived although the page does not say so yet.
+        let known = done.saturating_sub(first);
+        let new = count.saturating_sub(known).min(queued.items_left());
+        if new == 0 || first > done {
+            return;
+        }
+        let Some(at) = whole_items(&bytes, known, new) else { return };
+        let replies = Replies::new(bytes, at, Bytes::new(), new, 0);
+        self.deliveries.push(Delivery::Replies(Arc::clone(&queued.job.sink), queued.next, replies));
+        queued.advance(new);
+    }
+
+    /// The next item of this job cost a worker: it is tried again, or this is its result.
+    fn charge(&mut self, queued: &mut Queued, error: OriError) {
+        queued.lost += 1;
+        queued.strikes = 0;
+        if queued.lost <= queued.job.retries {
+            return;
+        }
+        self.deliveries.push(Delivery::Failed(Arc::clone(&queued.job.sink), queued.next, error));
+        queued.advance(1);
+    }
+}
+
+/// Where the item `skip` begins, when `count` whole ones follow from there.
+fn whole_items(bytes: &[u8], skip: u32, count: u32) -> Option<usize> {
+    let (mut at, mut start) = (0_usize, None);
+    for number in 0..skip.checked_add(count)? {
+        if number == skip {
+            start = Some(at);
+        }
+        let length = u32::from_le_bytes(*bytes.get(at..)?.first_chunk::<4>()?) & !crate::worker::FAILED;
+        at = at.checked_add(4 + length as usize).filter(|end| *end <= bytes.len())?;
+    }
+    start
+}

@@ -1,0 +1,6 @@
+//! The promises of worker processes, through the public interface of this crate.
+
+ori_worker::test_worker!();
+
+mod collect;
+mod jobs;

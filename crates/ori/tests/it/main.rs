@@ -1,0 +1,10 @@
+//! The facade's paths, and its one example that is a program of its own.
+#![forbid(unsafe_code)]
+
+mod facade;
+mod find_duplicates;
+
+/// The example itself, compiled into this program: so its tests need no binary that somebody built.
+#[path = "../../examples/find_duplicates/main.rs"]
+#[expect(dead_code, reason = "here its entry is `cli::run`, not `main`")]
+mod program;
