@@ -15,7 +15,8 @@ use crate::place::on_scheduler_thread;
 /// A way into a running tokio runtime, for threads that are outside of it.
 ///
 /// Made inside the runtime, given to any thread. Cheap to clone. Dropping it does nothing, and holding it does
-/// not keep the runtime alive.
+/// not keep the runtime alive. Into a current-thread runtime that nobody runs (no thread is in its `block_on`)
+/// everything waits until somebody does.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {

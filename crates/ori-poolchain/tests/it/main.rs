@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 #[cfg(feature = "async")]
+mod async_failures;
+#[cfg(feature = "async")]
 mod async_stages;
 #[cfg(feature = "async")]
 mod streams;
