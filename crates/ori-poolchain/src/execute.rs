@@ -27,7 +27,12 @@ where
     /// further ahead than [`buffer`](Self::buffer).
     ///
     /// If nobody has begun with the very first item when it is asked for, the calling thread runs it
-    /// itself. While items are cheap, results may come up to 1 ms late, many at once.
+    /// itself. When thousands of items in a row have cost little, the calling thread takes the place
+    /// of a worker while it waits in `next`, and runs the chain's functions for items further on; so
+    /// an item that suddenly takes long delays the results before it, until the functions are found
+    /// to be slow. If functions wait for what the consumer does with earlier results, give the stage
+    /// a [`timeout`](Self::timeout) or an executor ([`add`](Self::add)): it never runs in the calling
+    /// thread then. Cheap results may come up to 1 ms late, many at once.
     ///
     /// The source is read by the workers, one at a time. It may block in `next` as long as it
     /// likes: what it gave before goes on. A panic in it is the last result.

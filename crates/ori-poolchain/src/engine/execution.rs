@@ -42,6 +42,8 @@ pub(crate) struct Execution<'e, O> {
     _driven: Vec<Arc<dyn Drive + 'e>>,
     source: Arc<dyn Close + 'e>,
     helps: bool,
+    /// The consumer may read the source.
+    may_pull: bool,
     results: Arc<Port<'e, O>>,
     ordered: bool,
     /// How many items have come out.
@@ -115,7 +117,7 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         let built = build.finish();
         // The consumer runs what it waits for itself if nobody else has begun it: only where a stage
         // cannot get stuck, and where what it makes is a result.
-        let helps = built.segments.len() == 1 && !may_block && !options.unordered && workers.may_be_helped();
+        let helps = built.segments.len() == 1 && !options.unordered && workers.may_be_helped();
         #[cfg(feature = "async")]
         let helps = helps && built.driven.is_empty() && consumer != Consumer::Task;
         workers.offer();
@@ -128,6 +130,7 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
             _driven: built.driven,
             source,
             helps,
+            may_pull: !may_block,
             results,
             ordered: !options.unordered,
             taken: 0,
@@ -148,18 +151,27 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         }
     }
 
-    /// Runs a batch in this thread, if nobody has the item that comes next. In a lazy run that is
-    /// the first item alone: another might be waiting for what the consumer does with this one.
+    /// Runs a batch in this thread, if that is safe.
+    ///
+    /// It is, if nobody has the item that comes next; in a lazy run that is the first item alone.
+    /// An item further on might take long, while the next result is there, or even wait for what the
+    /// consumer does with it. So those are run only after thousands of items have cost little.
     fn help(&self) -> bool {
         let segment = &self.segments[0];
         let workers = segment.workers();
-        self.helps
-            && self.run.pulled() == self.taken
-            && match self.run.ends_at_error() {
+        if !self.helps {
+            return false;
+        }
+        if self.may_pull && self.run.pulled() == self.taken {
+            let begins = match self.run.ends_at_error() {
                 true => workers.is_new() || workers.is_cheap(),
                 false => self.taken == 0 && workers.is_new() && !workers.has_chunksize(),
+            };
+            if begins {
+                return segment.help(true);
             }
-            && segment.help()
+        }
+        workers.expect_help() && segment.help(self.may_pull)
     }
 
     /// The next batch, or the waker is woken when there may be one.
@@ -244,6 +256,9 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         self.results.queue().ready_at(self.position())
             || self.run.is_drained(self.taken)
             || self.run.is_stopped()
+            || self.helps
+                && self.segments[0].workers().expect_help()
+                && self.segments[0].can_help(self.may_pull)
     }
 
     /// An empty buffer for a batch to come.

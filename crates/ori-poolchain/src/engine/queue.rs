@@ -26,7 +26,7 @@ struct State<T> {
 }
 
 /// More spare buffers than this are freed.
-const MOST_SPARES: usize = 4;
+const MOST_SPARES: usize = 8;
 
 impl<T> Queue<T> {
     pub(crate) fn new() -> Self {

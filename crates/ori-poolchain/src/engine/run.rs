@@ -26,6 +26,8 @@ use super::workers::Workers;
 /// Batches in the window for each worker, where the user did not set one: enough that no worker
 /// waits while one slow batch holds the others' results back.
 const BATCHES_A_WORKER: usize = 16;
+/// The part of the window that is worth waking the consumer for.
+const MUCH: u64 = 4;
 /// The least and the most items in such a window.
 const WINDOW_LEAST: usize = 1024;
 const WINDOW_MOST: usize = 65_536;
@@ -213,7 +215,7 @@ impl<'e> Run<'e> {
     }
 
     /// A batch has come out. Says whether the consumer should look now: what it wants next is there,
-    /// and it is hasty, or the window is half full of results, or this was the last one.
+    /// and it is hasty, or a good part of the window is results, or this was the last one.
     ///
     /// The consumer of an eager run is hasty from the first error on, which may be what it waits
     /// for; that of a lazy run always, except while it naps.
@@ -226,8 +228,8 @@ impl<'e> Run<'e> {
             self.set_hasty(true);
         }
         let inside = delivered.saturating_sub(self.released.load(Relaxed));
-        let half = self.window() as u64 / 2;
-        let wanted = self.hasty.load(SeqCst) || inside >= half;
+        let much = self.window() as u64 / MUCH;
+        let wanted = self.hasty.load(SeqCst) || inside >= much;
         (wanted && self.ready.load(SeqCst)) || self.is_drained(delivered)
     }
 

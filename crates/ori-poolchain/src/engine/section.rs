@@ -131,14 +131,18 @@ impl<'e, A: Send + 'e> Segment<'e> for Section<'e, A> {
         Leave::Idle
     }
 
-    fn help(&self) -> bool {
+    fn help(&self, may_pull: bool) -> bool {
         let mut worker = self.worker();
-        worker.run_ready().or_else(|| worker.run_pulled()).is_some()
+        worker.run_ready().or_else(|| may_pull.then(|| worker.run_pulled())?).is_some()
+    }
+
+    fn can_help(&self, may_pull: bool) -> bool {
+        let input = self.input.as_ref();
+        let ready = self.workers.has_queued() || input.is_some_and(|input| input.has_staged());
+        (ready || may_pull && input.is_some_and(|input| input.can_pull())) && self.workers.may_start()
     }
 
     fn can_work(&self) -> bool {
-        let input = self.input.as_ref();
-        let ready = self.workers.has_queued() || input.is_some_and(|input| input.has_staged());
-        (ready && self.workers.may_start()) || input.is_some_and(|input| input.can_pull())
+        self.can_help(false) || self.input.as_ref().is_some_and(|input| input.can_pull())
     }
 }

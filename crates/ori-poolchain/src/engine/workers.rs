@@ -44,8 +44,11 @@ pub(crate) trait Segment<'e>: Send + Sync {
     fn workers(&self) -> &Workers<'e>;
     /// Works until there is nothing to do.
     fn drain(&self) -> Leave;
-    /// Runs one batch on the calling thread; false if there was none.
-    fn help(&self) -> bool;
+    /// Runs one batch on the calling thread; false if there was none. `may_pull` allows reading the
+    /// source for it.
+    fn help(&self, may_pull: bool) -> bool;
+    /// Whether there is something to help with.
+    fn can_help(&self, may_pull: bool) -> bool;
     /// Whether one more worker would find something to do.
     fn can_work(&self) -> bool;
 }
@@ -64,6 +67,8 @@ pub(crate) enum Leave {
 const TARGET: Duration = Duration::from_micros(64);
 /// Near the end of the input batches shrink to this part of the target, but no further.
 const PIECES: usize = 16;
+/// So many items in a row must have cost little before the consumer runs any but the next.
+const PROVEN: u64 = 4096;
 /// A batch grows at most by this factor, so that one lucky measurement does no harm.
 const GROWTH: usize = 4;
 /// A new estimate is at most this many times the old one: a batch that was interrupted by the
@@ -84,6 +89,10 @@ pub(crate) struct Workers<'e> {
     reader: AtomicBool,
     /// Whether the consumer may run these stages.
     helpable: AtomicBool,
+    /// It does so now.
+    expected: AtomicBool,
+    /// Items in a row that cost little.
+    proven: AtomicU64,
 
     seats: AtomicUsize,
     permits: AtomicUsize,
@@ -117,6 +126,8 @@ impl<'e> Workers<'e> {
             most,
             reader: AtomicBool::new(false),
             helpable: AtomicBool::new(true),
+            expected: AtomicBool::new(false),
+            proven: AtomicU64::new(0),
             seats: AtomicUsize::new(0),
             permits: AtomicUsize::new(0),
             denied: AtomicBool::new(false),
@@ -153,6 +164,16 @@ impl<'e> Workers<'e> {
         self.most > 1 && self.helpable.load(Relaxed)
     }
 
+    /// Whether the consumer may help with any item now; then it does so in the place of one worker,
+    /// since a processor that it shares with a worker is lost to both.
+    pub(crate) fn expect_help(&self) -> bool {
+        let trusted = self.proven.load(Relaxed) >= PROVEN;
+        if self.expected.load(Relaxed) != trusted {
+            self.expected.store(trusted, Relaxed);
+        }
+        trusted
+    }
+
     pub(crate) fn most(&self) -> usize {
         self.most
     }
@@ -160,7 +181,8 @@ impl<'e> Workers<'e> {
     // Seats.
 
     fn seats_now(&self) -> usize {
-        self.most.saturating_add(usize::from(self.reader.load(Relaxed)))
+        let most = if self.expected.load(Relaxed) { self.most - 1 } else { self.most };
+        most.saturating_add(usize::from(self.reader.load(Relaxed)))
     }
 
     fn try_sit(&self) -> bool {
@@ -297,6 +319,11 @@ impl<'e> Workers<'e> {
         let old = self.cost.load(Relaxed);
         let cost = if old == 0 { measured } else { measured.min(old.saturating_mul(DISTRUST)) };
         self.cost.store(cost, Relaxed);
+        if self.is_cheap() {
+            self.proven.fetch_add(items as u64, Relaxed);
+        } else {
+            self.proven.store(0, Relaxed);
+        }
         let old_size = self.size.load(Relaxed);
         let size =
             self.affordable().clamp(1, old_size.saturating_mul(GROWTH)).min(self.ceiling.load(Relaxed));
@@ -316,6 +343,7 @@ impl<'e> Workers<'e> {
     /// Forgets what was learned, because a batch took far longer than planned and was split.
     pub(crate) fn unlearn(&self, items: usize, elapsed: Duration) {
         self.cost.store(0, Relaxed);
+        self.proven.store(0, Relaxed);
         self.split.store(true, Relaxed);
         self.learn(items, elapsed);
     }
