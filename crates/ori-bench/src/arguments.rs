@@ -6,6 +6,8 @@ use std::time::Duration;
 use lexopt::prelude::{Long, Short, ValueExt};
 
 use crate::competitors::{self, Entry, HAS_PEERS};
+use crate::contest::Contest;
+use crate::contests::CONTESTS;
 use crate::scenario::{SCENARIOS, Scenario, Size};
 
 /// Printed for `--help`.
@@ -49,6 +51,7 @@ pub(crate) struct Measurement {
     pub(crate) size: Size,
     pub(crate) peers: bool,
     pub(crate) scenarios: Vec<&'static Scenario>,
+    pub(crate) contests: Vec<&'static Contest>,
     pub(crate) rounds: usize,
     pub(crate) write: Option<PathBuf>,
     /// The command that does this again.
@@ -105,9 +108,9 @@ fn read(mut parser: lexopt::Parser) -> Result<Task, lexopt::Error> {
     if rounds == Some(0) {
         return Err("--rounds must be at least 1".into());
     }
-    let scenarios = match &only {
-        None => SCENARIOS.iter().collect(),
-        Some(ids) => ids.split(',').map(|id| scenario(id.trim())).collect::<Result<_, _>>()?,
+    let (scenarios, contests) = match &only {
+        None => (SCENARIOS.iter().collect(), CONTESTS.iter().collect()),
+        Some(ids) => chosen(ids)?,
     };
     let mut command = "cargo xtask bench".to_owned();
     for (given, text) in [
@@ -121,12 +124,26 @@ fn read(mut parser: lexopt::Parser) -> Result<Task, lexopt::Error> {
         }
     }
     let rounds = rounds.unwrap_or(if smoke { 2 } else { 7 });
-    Ok(Task::Measure(Measurement { size, peers, scenarios, rounds, write, command }))
+    Ok(Task::Measure(Measurement { size, peers, scenarios, contests, rounds, write, command }))
+}
+
+/// Scenarios and contests of these names.
+fn chosen(ids: &str) -> Result<(Vec<&'static Scenario>, Vec<&'static Contest>), lexopt::Error> {
+    let (mut scenarios, mut contests) = (Vec::new(), Vec::new());
+    for id in ids.split(',').map(str::trim) {
+        match CONTESTS.iter().find(|contest| contest.id.eq_ignore_ascii_case(id)) {
+            Some(contest) => contests.push(contest),
+            None => scenarios.push(scenario(id)?),
+        }
+    }
+    Ok((scenarios, contests))
 }
 
 fn scenario(id: &str) -> Result<&'static Scenario, String> {
     Scenario::find(id).ok_or_else(|| {
-        let ids: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.id).collect();
+        let ids =
+            SCENARIOS.iter().map(|scenario| scenario.id).chain(CONTESTS.iter().map(|contest| contest.id));
+        let ids: Vec<&str> = ids.collect();
         format!("there is no scenario {id:?}; there are {}", ids.join(", "))
     })
 }

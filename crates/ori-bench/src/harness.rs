@@ -37,7 +37,7 @@ pub(crate) struct Spread {
 
 impl Spread {
     /// Of at least one figure.
-    fn of(figures: impl IntoIterator<Item = f64>) -> Self {
+    pub(crate) fn of(figures: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = figures.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
         let middle = sorted.len() / 2;
@@ -65,7 +65,7 @@ struct Lane {
 }
 
 /// How long one competitor's part of a round is made to last by repeating short runs.
-fn round_time(size: Size) -> Duration {
+pub(crate) fn round_time(size: Size) -> Duration {
     match size {
         Size::Full => Duration::from_millis(60),
         Size::Smoke => Duration::from_micros(500),

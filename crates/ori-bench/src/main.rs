@@ -14,7 +14,10 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `peers` | off | rayon, pariter and crossbeam-channel, to compare with |
+//! | `peers` | off | rayon, pariter, crossbeam-channel, duct, pollster and others, to compare with |
+//!
+//! What is not a chain (commands, the bridge) or cannot be one of threads (async stages) has its own list of
+//! contestants for each task: see [`contest`] and [`contests`].
 //!
 //! To add a scenario, add it to the list; to add a competitor, add a file that implements
 //! [`competitors::Competitor`] and an entry to the list beside it.
@@ -23,6 +26,8 @@
 
 mod arguments;
 mod competitors;
+mod contest;
+mod contests;
 mod document;
 mod harness;
 mod load;
@@ -83,12 +88,20 @@ fn measure(measurement: &Measurement) -> Result<(), String> {
     for (name, fact) in machine.facts() {
         println!("{name}: {fact}");
     }
-    println!("\n{}", report::summary(&outcomes));
+    if !outcomes.is_empty() {
+        println!("\n{}", report::summary(&outcomes));
+    }
+    let mut results = Vec::new();
+    for contest in &measurement.contests {
+        let result = contest::measure(contest, measurement)?;
+        println!("\n{}", contest::report(&result));
+        results.push(result);
+    }
     if measurement.size == Size::Smoke {
         println!("\nEvery answer agrees with the plain loop's; sizes are tiny, the times mean nothing.");
     }
     if let Some(path) = &measurement.write {
-        document::write(path, &report::document(measurement, &machine, &outcomes))?;
+        document::write(path, &report::document(measurement, &machine, &outcomes, &results))?;
         println!("\nwritten to {}", path.display());
     }
     Ok(())

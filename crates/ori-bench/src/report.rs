@@ -7,6 +7,7 @@ use comfy_table::{CellAlignment, Table};
 
 use crate::arguments::Measurement;
 use crate::competitors::{self, BASELINE};
+use crate::contest;
 use crate::harness::{Outcome, Row, Spread};
 use crate::machine::Machine;
 use crate::scenario::{Goal, Measure, cores};
@@ -92,7 +93,12 @@ impl Column {
 }
 
 /// Everything, as it goes into the document.
-pub(crate) fn document(measurement: &Measurement, machine: &Machine, outcomes: &[Outcome]) -> String {
+pub(crate) fn document(
+    measurement: &Measurement,
+    machine: &Machine,
+    outcomes: &[Outcome],
+    results: &[contest::Outcome],
+) -> String {
     let mut text = String::new();
     for (name, fact) in machine.facts() {
         let _ = writeln!(text, "- {name}: {fact}");
@@ -105,6 +111,10 @@ pub(crate) fn document(measurement: &Measurement, machine: &Machine, outcomes: &
     for outcome in outcomes {
         text += "\n";
         text += &detail(outcome);
+    }
+    for result in results {
+        text += "\n";
+        text += &contest::report(result);
     }
     text
 }
@@ -140,7 +150,7 @@ fn how_to_read(peers: bool, outcomes: &[Outcome]) -> String {
     text
 }
 
-fn table(headers: impl Iterator<Item = String>) -> Table {
+pub(crate) fn table(headers: impl Iterator<Item = String>) -> Table {
     let mut table = Table::new();
     table.load_style(ASCII_MARKDOWN);
     table.set_header(headers);
@@ -179,7 +189,7 @@ fn short(measure: Measure, figure: f64) -> String {
 }
 
 /// Three digits that matter.
-fn digits(figure: f64) -> String {
+pub(crate) fn digits(figure: f64) -> String {
     match figure.abs() {
         size if size >= 100.0 => format!("{figure:.0}"),
         size if size >= 10.0 => format!("{figure:.1}"),
@@ -189,7 +199,7 @@ fn digits(figure: f64) -> String {
 }
 
 /// A time with the unit that suits it.
-fn time(nanos: f64) -> String {
+pub(crate) fn time(nanos: f64) -> String {
     match nanos {
         nanos if nanos >= 1e9 => format!("{} s", digits(nanos / 1e9)),
         nanos if nanos >= 1e6 => format!("{} ms", digits(nanos / 1e6)),
@@ -199,7 +209,7 @@ fn time(nanos: f64) -> String {
 }
 
 /// A count with commas.
-fn thousands(count: u64) -> String {
+pub(crate) fn thousands(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -8,7 +8,7 @@ use ori_background::{Executor, ThreadPool};
 use ori_errors::{ErrorKind, OriError, Result};
 
 use crate::chain::{Borrowing, Owned, PoolChain};
-use crate::engine::execution::{Execution, Source, Threads};
+use crate::engine::execution::{Consumer, Execution, Source, Threads};
 use crate::engine::workers::Spawn;
 use crate::options::StageOptions;
 use crate::results::{Results, collect};
@@ -58,7 +58,7 @@ where
         S: IntoIterator<Item = I>,
         S::IntoIter: Send + 'static,
     {
-        Ok(Results::new(self.start(items.into_iter(), false)?))
+        Ok(Results::new(self.start(items.into_iter(), Consumer::Lazy)?))
     }
 
     /// Sends `items` through the chain and gives all results, in the order of the input (or as they
@@ -89,10 +89,10 @@ where
     {
         let items = items.into_iter();
         let expected = items.size_hint().0;
-        collect(self.start(items, true)?, expected)
+        collect(self.start(items, Consumer::Eager)?, expected)
     }
 
-    fn start<S>(&self, source: S, eager: bool) -> Result<Execution<'static, O>>
+    pub(crate) fn start<S>(&self, source: S, consumer: Consumer) -> Result<Execution<'static, O>>
     where
         S: Iterator<Item = I> + Send + 'static,
     {
@@ -107,7 +107,7 @@ where
         };
         let may_block = !never_blocks(&source);
         let source = Source { items: source, may_block };
-        Ok(Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source, eager))
+        Ok(Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source, consumer))
     }
 
     /// The chain's own threads, as many as its stages ask for.
@@ -169,7 +169,14 @@ where
             let threads = Threads { own: Arc::clone(&own) as _, of_stage: &|_| None };
             let source = Source { items: source, may_block: true };
             collect(
-                Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source, true),
+                Execution::start(
+                    &*self.plan.0,
+                    &self.stages,
+                    &self.options,
+                    &threads,
+                    source,
+                    Consumer::Eager,
+                ),
                 expected,
             )
         })

@@ -23,11 +23,18 @@
 //! | get a `Vec`, or the first error | [`PoolChain::execute_eager`] |
 //! | borrow local variables | [`PoolChain::execute_eager_scoped`] |
 //! | test a chain without threads | [`PoolChain::execute_lazy_single_threaded`], [`PoolChain::execute_eager_single_threaded`] |
+//! | go from and to async code | `PoolChain::execute_stream` (feature `async`) |
 //! | see what is going on | [`Results::stats`] |
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `async` | off | async stages (`add_async`), runs from and to streams (`execute_stream`); brings tokio |
 //!
 //! How a run works inside is told at the head of `engine/mod.rs`.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "async")]
+mod async_chain;
 mod chain;
 mod engine;
 mod execute;
@@ -36,6 +43,8 @@ mod options;
 mod results;
 mod single;
 mod stats;
+#[cfg(feature = "async")]
+mod stream;
 mod threads;
 
 pub use chain::{Borrowing, Owned, PoolChain};
@@ -43,3 +52,5 @@ pub use chain::{Borrowing, Owned, PoolChain};
 pub use chain::{Lifetime, Stages};
 pub use results::Results;
 pub use stats::{ChainStats, StageStats};
+#[cfg(feature = "async")]
+pub use stream::ResultStream;

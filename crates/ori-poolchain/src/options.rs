@@ -17,7 +17,23 @@ pub(crate) struct StageOptions {
     pub(crate) retries: u32,
     /// Where the stage runs, unless on threads of the chain.
     pub(crate) executor: Option<Arc<dyn Executor>>,
+    /// The runtime of an async stage.
+    #[cfg(feature = "async")]
+    pub(crate) on_runtime: Option<OnRuntime>,
 }
+
+/// The runtime that the timers and sockets of an async stage belong to.
+#[cfg(feature = "async")]
+#[derive(Clone, Debug)]
+pub(crate) enum OnRuntime {
+    /// That of `ori-bridge`.
+    Bridge,
+    Given(tokio::runtime::Handle),
+}
+
+/// Futures in flight, unless the user said how many.
+#[cfg(feature = "async")]
+const FUTURES_IN_FLIGHT: usize = 100;
 
 impl StageOptions {
     /// The defaults of the stage number `index` of a chain.
@@ -29,7 +45,35 @@ impl StageOptions {
             chunksize: None,
             retries: 0,
             executor,
+            #[cfg(feature = "async")]
+            on_runtime: None,
         }
+    }
+
+    /// The defaults of an async stage.
+    #[cfg(feature = "async")]
+    pub(crate) fn new_async(index: usize, runtime: OnRuntime) -> Self {
+        let mut options = Self::new(index, None);
+        options.on_runtime = Some(runtime);
+        options.max_workers = Some(FUTURES_IN_FLIGHT);
+        options
+    }
+
+    /// The runtime of an async stage; [`check`](Self::check) has seen to it that it is there.
+    #[cfg(feature = "async")]
+    pub(crate) fn runtime(&self) -> Option<tokio::runtime::Handle> {
+        match self.on_runtime.as_ref()? {
+            OnRuntime::Bridge => ori_bridge::runtime().ok().cloned(),
+            OnRuntime::Given(handle) => Some(handle.clone()),
+        }
+    }
+
+    /// Whether the function is async, so that what surrounds it runs elsewhere.
+    pub(crate) fn is_async(&self) -> bool {
+        #[cfg(feature = "async")]
+        return self.on_runtime.is_some();
+        #[cfg(not(feature = "async"))]
+        false
     }
 
     /// How many user functions run at the same time.
@@ -41,11 +85,18 @@ impl StageOptions {
         }
     }
 
+    /// How many threads run what belongs to the stage and is not async.
+    pub(crate) fn threads(&self) -> usize {
+        if self.is_async() { processors() } else { self.workers() }
+    }
+
     /// Whether two neighbouring stages can share their workers: a batch then stays in one worker
     /// and in its cache. Their options must be the same, and neither may be watched item by item.
     pub(crate) fn shares_workers(&self, other: &Self) -> bool {
         let plain = |stage: &Self| stage.timeout.is_none() && stage.retries == 0 && stage.executor.is_none();
-        plain(self)
+        !self.is_async()
+            && !other.is_async()
+            && plain(self)
             && plain(other)
             && self.max_workers == other.max_workers
             && self.chunksize == other.chunksize
@@ -60,6 +111,8 @@ impl StageOptions {
             Self { max_workers: Some(0), .. } => refuse("max_workers must be at least 1"),
             Self { chunksize: Some(0), .. } => refuse("chunksize must be at least 1"),
             Self { timeout: Some(Duration::ZERO), .. } => refuse("timeout must be longer"),
+            #[cfg(feature = "async")]
+            Self { on_runtime: Some(OnRuntime::Bridge), .. } => ori_bridge::runtime().map(drop),
             _ => Ok(()),
         }
     }

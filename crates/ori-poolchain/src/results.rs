@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::iter::FusedIterator;
+#[cfg(feature = "async")]
+use std::task::{Context, Poll, ready};
 
 use ori_errors::{OriError, Result};
 
@@ -32,12 +34,12 @@ use crate::engine::execution::{Execution, Next};
 /// ```
 #[must_use = "a chain that was started and dropped ends at once"]
 pub struct Results<O: Send + 'static> {
-    stream: Stream<'static, O>,
+    batches: Batches<'static, O>,
 }
 
 impl<O: Send + 'static> Results<O> {
     pub(crate) fn new(execution: Execution<'static, O>) -> Self {
-        Self { stream: Stream::new(execution) }
+        Self { batches: Batches::new(execution) }
     }
 
     /// Ends the run as dropping it does: `next` gives what is here already, then `None`.
@@ -54,7 +56,7 @@ impl<O: Send + 'static> Results<O> {
     /// ```
     #[doc(alias = "abort")]
     pub fn cancel(&self) {
-        self.stream.execution.finish();
+        self.batches.cancel();
     }
 
     /// What the run has done so far, stage by stage.
@@ -70,7 +72,7 @@ impl<O: Send + 'static> Results<O> {
     /// ```
     #[must_use]
     pub fn stats(&self) -> ChainStats {
-        self.stream.execution.stats()
+        self.batches.stats()
     }
 }
 
@@ -79,11 +81,11 @@ impl<O: Send + 'static> Iterator for Results<O> {
 
     #[inline]
     fn next(&mut self) -> Option<Result<O>> {
-        self.stream.next()
+        self.batches.next()
     }
 
     fn fold<B, F: FnMut(B, Result<O>) -> B>(self, init: B, f: F) -> B {
-        self.stream.fold(init, f)
+        self.batches.fold(init, f)
     }
 }
 
@@ -96,7 +98,7 @@ impl<O: Send + 'static> fmt::Debug for Results<O> {
 }
 
 /// The batches of an execution, item by item.
-pub(crate) struct Stream<'e, O: Send + 'e> {
+pub(crate) struct Batches<'e, O: Send + 'e> {
     execution: Execution<'e, O>,
     /// The values of the batch, last first, so that they can be popped and the buffer used again.
     values: Vec<O>,
@@ -106,18 +108,22 @@ pub(crate) struct Stream<'e, O: Send + 'e> {
     ended: bool,
 }
 
-impl<'e, O: Send + 'e> Stream<'e, O> {
+impl<'e, O: Send + 'e> Batches<'e, O> {
     pub(crate) fn new(execution: Execution<'e, O>) -> Self {
         Self { execution, values: Vec::new(), errors: VecDeque::new(), position: 0, ended: false }
     }
 
-    /// Gets the next batch that is not empty; false at the end.
-    fn refill(&mut self) -> Option<Result<(), OriError>> {
-        if self.ended {
-            return None;
-        }
-        self.execution.recycle(std::mem::take(&mut self.values));
-        match self.execution.next() {
+    pub(crate) fn cancel(&self) {
+        self.execution.finish();
+    }
+
+    pub(crate) fn stats(&self) -> ChainStats {
+        self.execution.stats()
+    }
+
+    /// Takes in what the execution gave.
+    fn refill(&mut self, next: Next<O>) -> Option<Result<(), OriError>> {
+        match next {
             Next::Batch(batch) => {
                 self.position = batch.first();
                 self.values = batch.values;
@@ -137,26 +143,59 @@ impl<'e, O: Send + 'e> Stream<'e, O> {
         }
     }
 
+    /// The next item of the batch, when there are errors about; `None` when it is used up.
+    fn next_here(&mut self) -> Option<Result<O>> {
+        let item = if self.errors.front().is_some_and(|(position, _)| *position == self.position) {
+            self.errors.pop_front().map(|(_, error)| Err(error))
+        } else {
+            self.values.pop().map(Ok)
+        };
+        if item.is_some() {
+            self.position += 1;
+        } else {
+            self.execution.recycle(std::mem::take(&mut self.values));
+        }
+        item
+    }
+
     /// The next item, when there are errors about or the batch is used up.
     #[cold]
     fn next_slowly(&mut self) -> Option<Result<O>> {
         loop {
-            if self.errors.front().is_some_and(|(position, _)| *position == self.position) {
-                self.position += 1;
-                return self.errors.pop_front().map(|(_, error)| Err(error));
+            if let Some(item) = self.next_here() {
+                return Some(item);
             }
-            if let Some(value) = self.values.pop() {
-                self.position += 1;
-                return Some(Ok(value));
+            if self.ended {
+                return None;
             }
-            if let Err(error) = self.refill()? {
+            let next = self.execution.next();
+            if let Err(error) = self.refill(next)? {
                 return Some(Err(error));
+            }
+        }
+    }
+
+    /// The next item, or the waker is woken when there may be one.
+    #[cfg(feature = "async")]
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<O>>> {
+        loop {
+            if let Some(item) = self.next_here() {
+                return Poll::Ready(Some(item));
+            }
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            let next = ready!(self.execution.poll_next(cx));
+            match self.refill(next) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
             }
         }
     }
 }
 
-impl<O: Send> Iterator for Stream<'_, O> {
+impl<O: Send> Iterator for Batches<'_, O> {
     type Item = Result<O>;
 
     #[inline]

@@ -41,6 +41,27 @@
 //! # Ok::<(), ori::OriError>(())
 //! ```
 //!
+//! # A command, line by line
+//!
+#![cfg_attr(feature = "subprocess", doc = "```")]
+#![cfg_attr(not(feature = "subprocess"), doc = "```text")]
+//! use ori::subprocess::run_process_in_background;
+//!
+//! let process = run_process_in_background(["ls", "-l", "/"])
+//!     .stdout_function(|line: &str| println!("{line}"))
+//!     .start()?;
+//! assert!(process.join()?.success()); // every line has been printed
+//! # Ok::<(), ori::OriError>(())
+//! ```
+//!
+//! # An async function from sync code
+//!
+#![cfg_attr(feature = "bridge", doc = "```")]
+#![cfg_attr(not(feature = "bridge"), doc = "```text")]
+//! let sum = ori::sync(async { 1 + 2 }); // in any context, with or without a runtime
+//! assert_eq!(sum, 3);
+//! ```
+//!
 //! # What goes wrong
 //!
 //! Every fallible function gives an [`OriError`]. Its [`kind`](OriError::kind) tells the class of
@@ -58,13 +79,16 @@
 //!
 //! # Features
 //!
-//! Each module is a crate of its own, for programs that want one only. Both are on by default;
+//! Each module is a crate of its own, for programs that want one only. All are on by default;
 //! [`errors`] is always there.
 //!
 //! | feature | module | crate |
 //! |---|---|---|
+//! | `async` | async stages and streams in `poolchain`; brings `bridge` | |
 //! | `background` | `background`: thread pools, futures, functions that return at once | `ori-background` |
+//! | `bridge` | `bridge`: sync code to async code and back; `sync` at the root | `ori-bridge` |
 //! | `poolchain` | `poolchain`: chains of pools; `PoolChain` at the root | `ori-poolchain` |
+//! | `subprocess` | `subprocess`: external commands with line callbacks | `ori-subprocess` |
 #![forbid(unsafe_code)]
 
 #[doc(inline)]
@@ -78,10 +102,15 @@ pub use ori_background as background;
 
 #[cfg(feature = "poolchain")]
 #[doc(inline)]
-pub use ori_poolchain as poolchain;
-#[cfg(feature = "poolchain")]
+pub use {ori_poolchain as poolchain, ori_poolchain::PoolChain};
+
+#[cfg(feature = "bridge")]
 #[doc(inline)]
-pub use ori_poolchain::PoolChain;
+pub use {ori_bridge as bridge, ori_bridge::sync};
+
+#[cfg(feature = "subprocess")]
+#[doc(inline)]
+pub use ori_subprocess as subprocess;
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "poolchain"))]

@@ -2,8 +2,12 @@
 //! its results go before it can be made.
 
 use std::marker::PhantomData;
+#[cfg(feature = "async")]
+use std::sync::Weak;
 use std::sync::{Arc, Mutex};
 
+#[cfg(feature = "async")]
+use super::async_stage::{AsyncStage, Drive, DriverState};
 use super::intake::{Close, Input, Intake};
 use super::line::{Factory, Line, Outlet, Stage, StageLine};
 use super::meter::Meter;
@@ -11,9 +15,13 @@ use super::port::Port;
 use super::run::Run;
 use super::section::Section;
 use super::slot::Watching;
+#[cfg(feature = "async")]
+use super::watch::Watch;
 use super::watch::{Monitor, Pulse};
-use super::workers::{Segment, Spawn, Workers};
+use super::workers::{Crew, Segment, Spawn, Workers};
 use crate::function::Function;
+#[cfg(feature = "async")]
+use crate::function::{AsyncFunction, OneByOne};
 use crate::options::StageOptions;
 
 /// A chain that was described: how to send items `I` through to results `O`, with closures that
@@ -51,7 +59,17 @@ pub(crate) struct Front<'e> {
 pub(crate) struct Metered<'e> {
     pub(crate) name: Arc<str>,
     pub(crate) meter: Arc<Meter>,
-    pub(crate) workers: Arc<Workers<'e>>,
+    pub(crate) crew: Arc<dyn Crew + 'e>,
+}
+
+/// What a run consists of.
+pub(crate) struct Built<'e> {
+    /// The sections, the last one first.
+    pub(crate) segments: Vec<Arc<dyn Segment<'e> + 'e>>,
+    /// What the statistics look at.
+    pub(crate) stages: Vec<Metered<'e>>,
+    #[cfg(feature = "async")]
+    pub(crate) driven: Vec<Arc<dyn Drive + 'e>>,
 }
 
 /// A run while it is built.
@@ -60,9 +78,12 @@ pub(crate) struct Build<'e, 'a> {
     monitor: Arc<Monitor<'e>>,
     stages: &'a [StageOptions],
     meters: Vec<Arc<Meter>>,
-    /// The workers of each stage.
-    workers: Vec<Option<Arc<Workers<'e>>>>,
+    /// Who works at each stage.
+    crews: Vec<Option<Arc<dyn Crew + 'e>>>,
     segments: Vec<Arc<dyn Segment<'e> + 'e>>,
+    /// Stages that have no segment.
+    #[cfg(feature = "async")]
+    driven: Vec<Arc<dyn Drive + 'e>>,
     place: Place<'e, 'a>,
     ordered: bool,
 }
@@ -84,9 +105,21 @@ impl<'e, 'a> Build<'e, 'a> {
         place: Place<'e, 'a>,
     ) -> Self {
         let meters = stages.iter().map(|_| Arc::default()).collect();
-        let workers = stages.iter().map(|_| None).collect();
-        Self { run, monitor, stages, meters, workers, segments: Vec::new(), place, ordered }
+        let crews = stages.iter().map(|_| None).collect();
+        Self {
+            run,
+            monitor,
+            stages,
+            meters,
+            crews,
+            segments: Vec::new(),
+            #[cfg(feature = "async")]
+            driven: Vec::new(),
+            place,
+            ordered,
+        }
     }
+
     /// The end of the chain: results wait for the consumer.
     pub(crate) fn outlet<O: Send + 'e>(&self) -> (Tail<'e, O>, Arc<Port<'e, O>>) {
         let port = Arc::new(Port::to_consumer(Arc::clone(&self.run), self.ordered));
@@ -115,7 +148,9 @@ impl<'e, 'a> Build<'e, 'a> {
             None => self.new_workers(options),
         };
         workers.add_stage(size_of::<A>().max(size_of::<B>()));
-        self.workers[part.index] = Some(Arc::clone(&workers));
+        if part.main || self.crews[part.index].is_none() {
+            self.crews[part.index] = Some(Arc::clone(&workers) as _);
+        }
         let watching = self.watching(options, part.main, share);
         // Who brings an executor wants its threads: their runtime, their names, their stacks.
         if watching.is_some() || options.executor.is_some() {
@@ -140,19 +175,66 @@ impl<'e, 'a> Build<'e, 'a> {
         Tail { line, port, section: Some((workers, part.index)) }
     }
 
+    /// Puts an async stage before `tail`.
+    #[cfg(feature = "async")]
+    fn async_stage<A, S>(
+        &mut self,
+        part: StagePart,
+        function: &Arc<S>,
+        tail: Tail<'e, S::Output>,
+    ) -> Tail<'e, A>
+    where
+        A: Send + 'e,
+        S: AsyncFunction<A> + 'e,
+        S::Output: 'e,
+    {
+        let options = &self.stages[part.index];
+        let (runtime, limit, retries) = (options.runtime(), options.timeout, options.retries);
+        if matches!(self.place, Place::Caller) {
+            let one_by_one = OneByOne { function: Arc::clone(function), runtime, limit, retries };
+            let function: Arc<dyn Function<A, S::Output> + 'e> = Arc::new(one_by_one);
+            return self.stage(part, &function, None, tail);
+        }
+        let tail = self.close(tail);
+        let most = options.workers();
+        let driver = DriverState::new(most);
+        self.run.widen_window(most);
+        let port = Arc::new(Port::to_driver(Arc::clone(&driver)));
+        let stage: Arc<dyn Drive + 'e> = Arc::new(AsyncStage {
+            name: Arc::clone(&options.name),
+            function: Arc::clone(function),
+            run: Arc::clone(&self.run),
+            spawner: self.spawner(options),
+            port: Arc::clone(&port),
+            next: tail.port,
+            meter: Arc::clone(&self.meters[part.index]),
+            runtime,
+            most,
+            limit,
+            retries,
+            driver: Arc::clone(&driver),
+        });
+        driver.set_stage(Arc::downgrade(&stage));
+        let watched: Weak<dyn Watch + 'e> = Arc::downgrade(&(Arc::clone(&driver) as Arc<dyn Watch + 'e>));
+        self.monitor.add(watched, None);
+        self.driven.push(stage);
+        self.crews[part.index] = Some(driver);
+        Tail { line: outlet_line(&port), port, section: None }
+    }
+
     /// The first section, which reads the source.
     pub(crate) fn front<S>(&mut self, tail: Tail<'e, S::Item>, source: S, may_block: bool) -> Front<'e>
     where
         S: Iterator + Send + 'e,
         S::Item: Send + 'e,
     {
-        let (workers, first) = tail.section.as_ref().expect("an empty chain is not built");
-        let (workers, tail) = if self.stages[*first].executor.is_some() {
-            // Somebody else's threads must not be blocked by our source.
-            let reader = StageOptions { max_workers: Some(1), ..StageOptions::new(0, None) };
-            (self.new_workers(&reader), self.close(tail))
-        } else {
-            (Arc::clone(workers), tail)
+        let (workers, tail) = match &tail.section {
+            Some((workers, first)) if self.stages[*first].executor.is_none() => (Arc::clone(workers), tail),
+            // Somebody else's threads must not be blocked by our source, and an async stage has none.
+            _ => {
+                let reader = StageOptions { max_workers: Some(1), ..StageOptions::new(0, None) };
+                (self.new_workers(&reader), self.close(tail))
+            }
         };
         self.run.set_front(Arc::downgrade(&workers));
         let intake = Arc::new(Intake::new(Arc::clone(&self.run), Arc::clone(&workers), source, may_block));
@@ -162,12 +244,17 @@ impl<'e, 'a> Build<'e, 'a> {
     }
 
     /// The sections, the last one first, and what the statistics look at.
-    pub(crate) fn finish(self) -> (Vec<Arc<dyn Segment<'e> + 'e>>, Vec<Metered<'e>>) {
-        let stages = self.stages.iter().zip(self.meters).zip(self.workers);
-        let stages = stages.filter_map(|((options, meter), workers)| {
-            Some(Metered { name: Arc::clone(&options.name), meter, workers: workers? })
+    pub(crate) fn finish(self) -> Built<'e> {
+        let stages = self.stages.iter().zip(self.meters).zip(self.crews);
+        let stages = stages.filter_map(|((options, meter), crew)| {
+            Some(Metered { name: Arc::clone(&options.name), meter, crew: crew? })
         });
-        (self.segments, stages.collect())
+        Built {
+            stages: stages.collect(),
+            segments: self.segments,
+            #[cfg(feature = "async")]
+            driven: self.driven,
+        }
     }
 
     /// Ends the section that `tail` begins with: what comes before it hands over through a port.
@@ -201,11 +288,18 @@ impl<'e, 'a> Build<'e, 'a> {
     }
 
     fn new_workers(&self, options: &StageOptions) -> Arc<Workers<'e>> {
-        let spawner = match &self.place {
-            Place::Caller => Arc::new(Nowhere) as Arc<dyn Spawn<'e> + 'e>,
+        self.workers(options, options.threads())
+    }
+
+    fn workers(&self, options: &StageOptions, most: usize) -> Arc<Workers<'e>> {
+        Arc::new(Workers::new(Arc::clone(&self.run), self.spawner(options), most, options.chunksize))
+    }
+
+    fn spawner(&self, options: &StageOptions) -> Arc<dyn Spawn<'e> + 'e> {
+        match &self.place {
+            Place::Caller => Arc::new(Nowhere),
             Place::Workers(spawner) => spawner(options),
-        };
-        Arc::new(Workers::new(Arc::clone(&self.run), spawner, options.workers(), options.chunksize))
+        }
     }
 
     fn watching<A>(
@@ -217,11 +311,13 @@ impl<'e, 'a> Build<'e, 'a> {
         let by_caller = matches!(self.place, Place::Caller);
         let unordered = !self.ordered && !by_caller;
         let retries = if share.is_some() { options.retries } else { 0 };
-        let wanted = options.timeout.is_some() || retries > 0 || unordered;
+        // An async function looks after its own time, one try at a time.
+        let limit = options.timeout.filter(|_| !options.is_async());
+        let wanted = limit.is_some() || retries > 0 || unordered;
         (main && wanted).then(|| Watching {
             monitor: Arc::clone(&self.monitor),
             by_caller,
-            limit: options.timeout,
+            limit,
             retries,
             share,
             unordered,
@@ -284,6 +380,30 @@ where
     {
         let function: Arc<dyn Function<A, B> + 'e> = Arc::clone(&self.function) as _;
         let tail = build.stage(self.part, &function, self.share, tail);
+        self.before.build(build, tail)
+    }
+}
+
+/// A chain and one async stage more.
+#[cfg(feature = "async")]
+pub(crate) struct ThenAsync<'env, I, A, S> {
+    pub(crate) before: Arc<dyn Plan<'env, I, A> + 'env>,
+    pub(crate) function: Arc<S>,
+    pub(crate) part: StagePart,
+}
+
+#[cfg(feature = "async")]
+impl<'env, I, A, S> Plan<'env, I, S::Output> for ThenAsync<'env, I, A, S>
+where
+    I: 'env,
+    A: Send + 'env,
+    S: AsyncFunction<A> + 'env,
+{
+    fn build<'e>(&self, build: &mut Build<'e, '_>, tail: Tail<'e, S::Output>) -> Tail<'e, I>
+    where
+        'env: 'e,
+    {
+        let tail = build.async_stage(self.part, &self.function, tail);
         self.before.build(build, tail)
     }
 }

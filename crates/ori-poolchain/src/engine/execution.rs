@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+#[cfg(feature = "async")]
+use std::task::{Context, Poll};
 use std::task::{Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
 use ori_errors::OriError;
 
+#[cfg(feature = "async")]
+use super::async_stage::Drive;
 use super::batch::Batch;
 use super::build::{Build, Front, Metered, Place, Plan};
 use super::intake::Close;
@@ -34,6 +38,8 @@ pub(crate) struct Execution<'e, O> {
     stages: Vec<Metered<'e>>,
     /// The sections, the last one first; they know each other only weakly.
     segments: Vec<Arc<dyn Segment<'e> + 'e>>,
+    #[cfg(feature = "async")]
+    _driven: Vec<Arc<dyn Drive + 'e>>,
     source: Arc<dyn Close + 'e>,
     helps: bool,
     /// The consumer may read the source.
@@ -55,6 +61,18 @@ pub(crate) enum Next<O> {
     End,
 }
 
+/// Who asks for the results.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Consumer {
+    /// A thread that takes one result after the other and helps while it waits.
+    Lazy,
+    /// A thread that wants all of them, up to the first error.
+    Eager,
+    /// An async task, which never runs user code.
+    #[cfg(feature = "async")]
+    Task,
+}
+
 /// The input of a run.
 pub(crate) struct Source<S> {
     pub(crate) items: S,
@@ -71,21 +89,21 @@ pub(crate) struct Threads<'e, 'a> {
 }
 
 impl<'e, O: Send + 'e> Execution<'e, O> {
-    /// Starts a run of `plan` over `source`; `eager` if all results are wanted together.
+    /// Starts a run of `plan` over `source`.
     pub(crate) fn start<'env, S>(
         plan: &(dyn Plan<'env, S::Item, O> + 'env),
         stages: &[StageOptions],
         options: &ChainOptions,
         threads: &Threads<'e, '_>,
         source: Source<S>,
-        eager: bool,
+        consumer: Consumer,
     ) -> Self
     where
         'env: 'e,
         S: Iterator + Send + 'e,
         S::Item: Send + 'e,
     {
-        let run = Arc::new(Run::new(options.buffer, eager));
+        let run = Arc::new(Run::new(options.buffer, consumer == Consumer::Eager));
         let monitor = Arc::new(Monitor::new(Arc::clone(&run), Arc::clone(&threads.own)));
         let spawner =
             |stage: &StageOptions| (threads.of_stage)(stage).unwrap_or_else(|| Arc::clone(&threads.own));
@@ -96,16 +114,20 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         let may_block = source.may_block;
         let Front { source, workers } = build.front(tail, source.items, source.may_block);
 
-        let (segments, stages) = build.finish();
+        let built = build.finish();
         // The consumer runs what it waits for itself if nobody else has begun it: only where a stage
         // cannot get stuck, and where what it makes is a result.
-        let helps = segments.len() == 1 && !options.unordered && workers.may_be_helped();
+        let helps = built.segments.len() == 1 && !options.unordered && workers.may_be_helped();
+        #[cfg(feature = "async")]
+        let helps = helps && built.driven.is_empty() && consumer != Consumer::Task;
         workers.offer();
         Self {
             run,
             monitor,
-            stages,
-            segments,
+            stages: built.stages,
+            segments: built.segments,
+            #[cfg(feature = "async")]
+            _driven: built.driven,
             source,
             helps,
             may_pull: !may_block,
@@ -150,6 +172,17 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
             }
         }
         workers.expect_help() && segment.help(self.may_pull)
+    }
+
+    /// The next batch, or the waker is woken when there may be one.
+    #[cfg(feature = "async")]
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next<O>> {
+        if let Some(next) = self.try_next() {
+            return Poll::Ready(next);
+        }
+        self.run.register_consumer(cx.waker());
+        // What came before the waker was left is here now; what comes after wakes it.
+        self.try_next().map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Looks for something to do for as long as a sleep and a wake-up would cost: at the beginning
@@ -248,9 +281,9 @@ impl<O> Execution<'_, O> {
     pub(crate) fn stats(&self) -> ChainStats {
         let elapsed = self.run.started.elapsed();
         let stages = self.stages.iter().map(|stage| {
-            let Metered { name, meter, workers } = stage;
+            let Metered { name, meter, crew } = stage;
             let busy = Duration::from_nanos(meter.busy_nanos.load(Relaxed));
-            let most = u32::try_from(workers.most()).unwrap_or(u32::MAX);
+            let most = u32::try_from(crew.most()).unwrap_or(u32::MAX);
             StageStats {
                 name: name.to_string(),
                 items: meter.items.load(Relaxed),
@@ -258,9 +291,9 @@ impl<O> Execution<'_, O> {
                 retries: meter.retries.load(Relaxed),
                 busy,
                 waiting: elapsed.saturating_mul(most).saturating_sub(busy),
-                workers: workers.most(),
-                running: workers.running(),
-                queued: workers.queued_batches(),
+                workers: crew.most(),
+                running: crew.running(),
+                queued: crew.queued_batches(),
                 replaced: meter.lost.load(Relaxed),
             }
         });

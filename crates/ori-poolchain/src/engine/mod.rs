@@ -17,15 +17,22 @@
 //! * [`run`]: what all of one execution share: stop, window, consumer.
 //! * [`watch`], [`slot`]: the monitor, and batches that it can take away from a stuck worker.
 //! * [`execution`]: a run from the consumer's side.
+//! * `async_stage`, `in_flight`, `bell`: a stage of async functions, and the thread that drives it.
 //! * [`build`]: from the description of a chain to its sections, back to front.
 //!
 //! A stage that runs elsewhere (in processes, on a runtime) needs only a [`port`] to take batches
 //! from and a port to put results into: order, window, errors and statistics do not care who ran
 //! an item.
 
+#[cfg(feature = "async")]
+pub(crate) mod async_stage;
 pub(crate) mod batch;
+#[cfg(feature = "async")]
+pub(crate) mod bell;
 pub(crate) mod build;
 pub(crate) mod execution;
+#[cfg(feature = "async")]
+pub(crate) mod in_flight;
 pub(crate) mod intake;
 pub(crate) mod line;
 mod lock;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "async")]
+use super::async_stage::DriverState;
 use super::batch::Batch;
 use super::queue::Queue;
 use super::run::Run;
@@ -16,6 +18,9 @@ pub(crate) struct Port<'e, T> {
 enum Reader<'e> {
     /// A stage's workers.
     Workers(Arc<Workers<'e>>),
+    /// The driver of an async stage.
+    #[cfg(feature = "async")]
+    Driver(Arc<DriverState<'e>>),
     /// The consumer of the run, who wants the batches in input order or as they come.
     Consumer { run: Arc<Run<'e>>, ordered: bool },
 }
@@ -23,6 +28,11 @@ enum Reader<'e> {
 impl<'e, T> Port<'e, T> {
     pub(crate) fn to_workers(workers: Arc<Workers<'e>>) -> Self {
         Self { queue: Queue::new(), reader: Reader::Workers(workers) }
+    }
+
+    #[cfg(feature = "async")]
+    pub(crate) fn to_driver(driver: Arc<DriverState<'e>>) -> Self {
+        Self { queue: Queue::new(), reader: Reader::Driver(driver) }
     }
 
     pub(crate) fn to_consumer(run: Arc<Run<'e>>, ordered: bool) -> Self {
@@ -37,6 +47,12 @@ impl<'e, T> Port<'e, T> {
                 workers.add_queued(1);
                 workers.offer();
             }
+            #[cfg(feature = "async")]
+            Reader::Driver(driver) => {
+                self.queue.put(batch);
+                driver.add_queued(1);
+                driver.call();
+            }
             Reader::Consumer { run, ordered } => {
                 let (items, failed) = (batch.len(), !batch.errors.is_empty());
                 let next = self.queue.put(batch) || !ordered;
@@ -50,8 +66,11 @@ impl<'e, T> Port<'e, T> {
     /// The earliest batch, joined or cut to at most `most` items: for a stage's workers.
     pub(crate) fn take(&self, most: usize) -> Option<Batch<T>> {
         let (batch, fewer) = self.queue.take(most)?;
-        if let Reader::Workers(workers) = &self.reader {
-            workers.add_queued(-fewer);
+        match &self.reader {
+            Reader::Workers(workers) => workers.add_queued(-fewer),
+            #[cfg(feature = "async")]
+            Reader::Driver(driver) => driver.add_queued(-fewer),
+            Reader::Consumer { .. } => {}
         }
         Some(batch)
     }

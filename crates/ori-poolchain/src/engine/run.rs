@@ -50,6 +50,8 @@ pub(crate) struct Run<'e> {
     window: AtomicUsize,
     /// The window fits the batches.
     fits: bool,
+    /// The least that it may be then.
+    least: AtomicUsize,
     /// Somebody left because the window was full.
     full: AtomicBool,
     /// The source has ended: `pulled` is final.
@@ -78,6 +80,7 @@ impl<'e> Run<'e> {
             released: AtomicU64::new(0),
             window: AtomicUsize::new(window.unwrap_or(WINDOW_LEAST)),
             fits: window.is_none(),
+            least: AtomicUsize::new(WINDOW_LEAST),
             full: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             eager,
@@ -120,10 +123,21 @@ impl<'e> Run<'e> {
     pub(crate) fn fit_window(&self, workers: usize, batch: usize) {
         if self.fits {
             let wanted = workers.saturating_mul(batch).saturating_mul(BATCHES_A_WORKER);
-            let wanted = wanted.clamp(WINDOW_LEAST, WINDOW_MOST);
+            let least = self.least.load(Relaxed);
+            let wanted = wanted.clamp(least, WINDOW_MOST.max(least));
             if wanted != self.window() {
                 self.window.store(wanted, Relaxed);
             }
+        }
+    }
+
+    /// A stage works on so many items at the same time: as many again may wait for it.
+    #[cfg(feature = "async")]
+    pub(crate) fn widen_window(&self, in_flight: usize) {
+        let least =
+            self.least.fetch_max(in_flight.saturating_mul(2), Relaxed).max(in_flight.saturating_mul(2));
+        if self.fits {
+            self.window.fetch_max(least, Relaxed);
         }
     }
 

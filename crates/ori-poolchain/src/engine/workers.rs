@@ -29,6 +29,16 @@ pub(crate) trait Spawn<'e>: Send + Sync {
     fn spawn(&self, job: Box<dyn FnOnce() + Send + 'e>) -> Result<()>;
 }
 
+/// Who works at a stage, for its statistics.
+pub(crate) trait Crew: Send + Sync {
+    /// The most items that are worked on at the same time.
+    fn most(&self) -> usize;
+    /// How many are worked on now.
+    fn running(&self) -> usize;
+    /// Batches that wait.
+    fn queued_batches(&self) -> usize;
+}
+
 /// The typed half of a segment, which knows how to work.
 pub(crate) trait Segment<'e>: Send + Sync {
     fn workers(&self) -> &Workers<'e>;
@@ -168,11 +178,6 @@ impl<'e> Workers<'e> {
         self.most
     }
 
-    /// How many workers run now, the helping consumer included.
-    pub(crate) fn running(&self) -> usize {
-        self.permits.load(Relaxed)
-    }
-
     // Seats.
 
     fn seats_now(&self) -> usize {
@@ -277,10 +282,6 @@ impl<'e> Workers<'e> {
         self.queued.fetch_add(batches, SeqCst);
     }
 
-    pub(crate) fn queued_batches(&self) -> usize {
-        usize::try_from(self.queued.load(Relaxed)).unwrap_or(0)
-    }
-
     pub(crate) fn has_queued(&self) -> bool {
         self.queued.load(SeqCst) > 0
     }
@@ -366,6 +367,21 @@ impl<'e> Workers<'e> {
     pub(crate) fn is_cheap(&self) -> bool {
         let cost = self.cost.load(Relaxed) / 16;
         cost != 0 && cost.saturating_mul(self.chunk.unwrap_or(1) as u64) <= TARGET.as_nanos() as u64
+    }
+}
+
+impl Crew for Workers<'_> {
+    fn most(&self) -> usize {
+        self.most
+    }
+
+    /// The helping consumer included.
+    fn running(&self) -> usize {
+        self.permits.load(Relaxed)
+    }
+
+    fn queued_batches(&self) -> usize {
+        usize::try_from(self.queued.load(Relaxed)).unwrap_or(0)
     }
 }
 

@@ -4,6 +4,8 @@
 //! state of its own. A runner is called once a batch, not once an item, so that the user's closure
 //! is compiled into the loop.
 
+#[cfg(feature = "async")]
+mod async_map;
 mod fallible;
 mod items;
 mod kept;
@@ -15,6 +17,8 @@ use std::sync::atomic::AtomicBool;
 
 use ori_errors::OriError;
 
+#[cfg(feature = "async")]
+pub(crate) use async_map::{AsyncFunction, AsyncKept, AsyncMap, OneByOne};
 pub(crate) use fallible::Fallible;
 pub(crate) use items::Items;
 pub(crate) use kept::Kept;

@@ -3,6 +3,10 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "async")]
+mod async_failures;
+#[cfg(feature = "async")]
+mod async_stages;
 mod cost;
 mod drops;
 mod executor;
@@ -10,6 +14,8 @@ mod order;
 mod property;
 mod source;
 mod stopping;
+#[cfg(feature = "async")]
+mod streams;
 mod time_limit;
 mod validation;
 mod window;
