@@ -1,5 +1,6 @@
 //! x
 #![forbid(unsafe_code)]
+mod aproc;
 mod context;
 mod delayed;
 mod interactive;
@@ -17,6 +18,7 @@ mod tempdir;
 mod wait;
 mod write;
 
+pub use aproc::{AprocManager, AprocOutput, HandleException};
 pub use context::Context;
 pub use delayed::{DelayedWrite, json_save_delayed, write_binary_delayed, write_text_delayed};
 pub use interactive::{Interactive, interactive};

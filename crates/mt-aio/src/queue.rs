@@ -220,7 +220,10 @@ impl<T> Queue<T> {
         let Some(places) = &self.places else { return Ok(()) };
         self.check()?;
         match places.free.try_acquire() {
-            Ok(permit) => Ok(permit.forget()),
+            Ok(permit) => {
+                permit.forget();
+                Ok(())
+            }
             Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => {
                 let message = format!("the queue is full: it holds {} items", places.capacity);
                 Err(OriError::new(ErrorKind::QueueFull, message))
@@ -231,8 +234,13 @@ impl<T> Queue<T> {
     /// Takes a place for an item as soon as one is free.
     async fn place(&self) -> Result<()> {
         let Some(places) = &self.places else { return Ok(()) };
-        let permit = places.free.acquire().await;
-        permit.map(|permit| permit.forget()).map_err(|_| OriError::new(ErrorKind::Closed, "the queue is gone"))
+        match places.free.acquire().await {
+            Ok(permit) => {
+                permit.forget();
+                Ok(())
+            }
+            Err(_) => Err(OriError::new(ErrorKind::Closed, "the queue is gone")),
+        }
     }
 
     fn put_in(&self, place: Result<()>, value: T) -> Result<(), PutError<T>> {

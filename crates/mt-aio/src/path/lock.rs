@@ -62,9 +62,9 @@ pub async fn lock(path: impl AsRef<Path>, access: Access, cx: &Context) -> Resul
     let path = path.as_ref().to_owned();
     let path =
         operate(cx, move || settled(&path).map_err(cannot("find the directory of it", &path))).await?;
-    let entry = Entry { lock: Some(of(&path)), path };
+    let lock = of(&path);
+    let entry = Entry { lock: Some(lock.clone()), path };
     let acquire = async {
-        let lock = entry.lock.clone().expect("taken only by drop");
         match access {
             Access::Read => Held::Reading(lock.read_owned().await),
             Access::Write => Held::Writing(lock.write_owned().await),
