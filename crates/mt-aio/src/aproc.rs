@@ -157,13 +157,13 @@ impl AprocManager {
             }
             drop(place);
         };
-        {
-            let mut running = self.running();
-            running.spawn_on(task, &runtime);
-            // Those that ended leave the set as others come in.
-            while running.try_join_next().is_some() {}
-        }
-        self.failures.raise()
+        // Taken before this one starts: a send never returns the failure of its own aproc.
+        let earlier = self.failures.raise();
+        let mut running = self.running();
+        running.spawn_on(task, &runtime);
+        // Those that ended leave the set as others come in.
+        while running.try_join_next().is_some() {}
+        earlier
     }
 
     /// Waits until all aprocs are done.
@@ -285,6 +285,13 @@ impl AprocOutput for () {
     }
 }
 
+/// An aproc that never ends, or only by a panic.
+impl AprocOutput for never::Never {
+    fn into_result(self) -> Result<()> {
+        self
+    }
+}
+
 impl<T, E: Into<Box<dyn StdError + Send + Sync>>> AprocOutput for Result<T, E> {
     fn into_result(self) -> Result<()> {
         let error = match self {
@@ -306,5 +313,19 @@ fn ended_early(error: JoinError) -> OriError {
     match error.try_into_panic() {
         Ok(payload) => catch_panic(|| std::panic::resume_unwind(payload)).unwrap_err(),
         Err(error) => OriError::new(ErrorKind::Cancelled, "the task was aborted").with_source(error),
+    }
+}
+
+/// A name for the type of `loop {}`, which has none of its own in stable Rust.
+mod never {
+    pub(super) type Never = <fn() -> ! as Returns>::Value;
+
+    #[expect(unnameable_types, reason = "only the type that it leads to is for others")]
+    pub trait Returns {
+        type Value;
+    }
+
+    impl<T> Returns for fn() -> T {
+        type Value = T;
     }
 }

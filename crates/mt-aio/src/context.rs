@@ -84,8 +84,7 @@ impl Context {
     /// ```
     #[must_use = "the new value is in the context that is returned, not in this one"]
     pub fn with<T: Send + Sync + 'static>(&self, value: T) -> Self {
-        let layer =
-            Layer { value: Box::new(value), type_name: type_name::<T>(), older: self.newest.clone() };
+        let layer = Layer { value: Box::new(value), type_name: type_name::<T>(), older: self.newest.clone() };
         Self { is_async: self.is_async, newest: Some(Arc::new(layer)) }
     }
 

@@ -165,8 +165,7 @@ impl Pending {
 
     fn run(&mut self) {
         let Some((Write { path, data, options }, sender)) = self.parts.take() else { return };
-        let outcome =
-            data.and_then(|data| catch_panic(|| write_now(&path, &data, options))?);
+        let outcome = data.and_then(|data| catch_panic(|| write_now(&path, &data, options))?);
         if let Err(Err(error)) = sender.send(outcome) {
             report_failure(&error);
         }

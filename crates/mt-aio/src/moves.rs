@@ -55,11 +55,7 @@ pub async fn safe_chmod(path: impl AsRef<Path>, mode: u32, cx: &Context) -> Resu
 /// srun(async |cx| safe_rename(&old, &new, cx).await).unwrap();
 /// assert_eq!(std::fs::read_to_string(&new).unwrap(), "kept");
 /// ```
-pub async fn safe_rename(
-    path: impl AsRef<Path>,
-    new_path: impl AsRef<Path>,
-    cx: &Context,
-) -> Result<()> {
+pub async fn safe_rename(path: impl AsRef<Path>, new_path: impl AsRef<Path>, cx: &Context) -> Result<()> {
     let (path, new_path) = (path.as_ref().to_owned(), new_path.as_ref().to_owned());
     operate(cx, move || replace(&path, &new_path)).await
 }

@@ -29,7 +29,9 @@ pub(crate) async fn operate<T: Send + 'static>(
     }
     match runtime()?.spawn_blocking(work).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(OriError::new(ErrorKind::Cancelled, "the runtime was shut down before the operation ran")),
+        Err(_) => {
+            Err(OriError::new(ErrorKind::Cancelled, "the runtime was shut down before the operation ran"))
+        }
     }
 }
 

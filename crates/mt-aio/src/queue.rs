@@ -1,16 +1,19 @@
 //! [`Queue`]: one queue for threads and tasks.
 //!
-//! Items travel through an unbounded flume channel. The bound is a semaphore of free places: an
-//! item is handed to the channel only when it has a place, so an item that finds none is still in
-//! the hands of its owner, and a put that is cancelled or runs out of time gives it back.
+//! The items are in a ring buffer; two semaphores count them and the free places. An item enters
+//! only when it has a place, so one that finds none is still in the hands of its owner: a put that
+//! is cancelled or runs out of time gives it back. A getter takes its share of the count before it
+//! takes an item, so one that is cancelled has taken nothing, and its share goes to the next. The
+//! semaphores wake in the order of asking and lose no wake-up. (The channel crate flume, which was
+//! tried first, does when threads and tasks get from one queue, or when gets are cancelled.)
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ori_errors::{ErrorKind, OriError, Result};
-use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::sync::Semaphore;
 
 use crate::operation::runtime;
 use crate::wait::{wait_here, wait_here_for};
@@ -56,14 +59,19 @@ pub enum Block {
 /// thread.join().unwrap();
 /// ```
 pub struct Queue<T> {
-    sender: flume::Sender<T>,
-    receiver: flume::Receiver<T>,
-    places: Option<Arc<Places>>,
+    shared: Arc<Shared<T>>,
+}
+
+struct Shared<T> {
+    items: Mutex<VecDeque<T>>,
+    /// As many as there are items that no getter has claimed.
+    present: Semaphore,
+    free: Option<Places>,
 }
 
 /// The free places of a bounded queue.
 struct Places {
-    free: Semaphore,
+    count: Semaphore,
     capacity: usize,
 }
 
@@ -84,7 +92,7 @@ impl<T> Queue<T> {
     pub fn bounded(capacity: usize) -> Self {
         // One that is too large has no place, and is refused like 0.
         let capacity = if capacity > Semaphore::MAX_PERMITS { 0 } else { capacity };
-        Self::new(Some(Arc::new(Places { free: Semaphore::new(capacity), capacity })))
+        Self::new(Some(Places { count: Semaphore::new(capacity), capacity }))
     }
 
     /// A queue without a bound: a put never waits.
@@ -101,9 +109,9 @@ impl<T> Queue<T> {
         Self::new(None)
     }
 
-    fn new(places: Option<Arc<Places>>) -> Self {
-        let (sender, receiver) = flume::unbounded();
-        Self { sender, receiver, places }
+    fn new(free: Option<Places>) -> Self {
+        let (items, present) = (Mutex::default(), Semaphore::new(0));
+        Self { shared: Arc::new(Shared { items, present, free }) }
     }
 
     /// Adds an item, blocking the thread until there is a place.
@@ -150,15 +158,8 @@ impl<T> Queue<T> {
     /// assert_eq!((error.kind(), error.into_value()), (ErrorKind::QueueFull, 'b'));
     /// ```
     pub fn put_with(&self, value: T, block: Block) -> Result<(), PutError<T>> {
-        let place = match self.place_now() {
-            Err(error) if error.kind() == ErrorKind::QueueFull => match block {
-                Block::Forever => wait_here(self.place()),
-                Block::For(limit) => wait_here_for(limit, self.place()).unwrap_or(Err(error)),
-                Block::No => Err(error),
-            },
-            outcome => outcome,
-        };
-        self.put_in(place, value)
+        let claimed = self.shared.free().map(|free| free.is_none_or(|free| claim_here(free, block)));
+        self.shared.put_in(claimed, value)
     }
 
     /// [`get`](Self::get) with a limit.
@@ -175,13 +176,8 @@ impl<T> Queue<T> {
     /// assert!(queue.get_with(Block::For(Duration::from_millis(1))).is_err());
     /// ```
     pub fn get_with(&self, block: Block) -> Result<T> {
-        self.check()?;
-        let received = match block {
-            Block::Forever => self.receiver.recv().ok(),
-            Block::For(limit) => self.receiver.recv_timeout(limit).ok(),
-            Block::No => self.receiver.try_recv().ok(),
-        };
-        self.got(received)
+        self.shared.free()?;
+        self.shared.take(claim_here(&self.shared.present, block))
     }
 
     /// How many items wait to be taken.
@@ -191,7 +187,7 @@ impl<T> Queue<T> {
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
-        self.receiver.len()
+        self.shared.items().len()
     }
 
     /// Whether no item waits to be taken.
@@ -201,77 +197,99 @@ impl<T> Queue<T> {
     /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.receiver.is_empty()
+        self.len() == 0
     }
+}
 
-    fn check(&self) -> Result<()> {
-        match &self.places {
+impl<T> Shared<T> {
+    /// The count of free places, if the queue is bounded.
+    fn free(&self) -> Result<Option<&Semaphore>> {
+        match &self.free {
             Some(places) if places.capacity == 0 => {
                 let most = Semaphore::MAX_PERMITS;
                 let message = format!("a bounded queue has between 1 and {most} places");
                 Err(OriError::new(ErrorKind::Validation, message))
             }
-            _ => Ok(()),
+            places => Ok(places.as_ref().map(|places| &places.count)),
         }
     }
 
-    /// Takes a place for an item if one is free: the place is the caller's to fill.
-    fn place_now(&self) -> Result<()> {
-        let Some(places) = &self.places else { return Ok(()) };
-        self.check()?;
-        match places.free.try_acquire() {
-            Ok(permit) => {
-                permit.forget();
-                Ok(())
+    /// Puts an item in the place that was claimed for it.
+    fn put_in(&self, claimed: Result<bool>, value: T) -> Result<(), PutError<T>> {
+        let error = match claimed {
+            Ok(true) => {
+                self.items().push_back(value);
+                self.present.add_permits(1);
+                return Ok(());
             }
-            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => {
-                let message = format!("the queue is full: it holds {} items", places.capacity);
-                Err(OriError::new(ErrorKind::QueueFull, message))
+            Ok(false) => {
+                OriError::new(ErrorKind::QueueFull, "the queue is full: no place became free in time")
             }
-        }
+            Err(error) => error,
+        };
+        Err(PutError { value, error })
     }
 
-    /// Takes a place for an item as soon as one is free.
-    async fn place(&self) -> Result<()> {
-        let Some(places) = &self.places else { return Ok(()) };
-        match places.free.acquire().await {
-            Ok(permit) => {
-                permit.forget();
-                Ok(())
-            }
-            Err(_) => Err(OriError::new(ErrorKind::Closed, "the queue is gone")),
+    /// Takes the item that was claimed.
+    fn take(&self, claimed: bool) -> Result<T> {
+        if !claimed {
+            return Err(OriError::new(ErrorKind::QueueEmpty, "the queue is empty: no item came in time"));
         }
-    }
-
-    fn put_in(&self, place: Result<()>, value: T) -> Result<(), PutError<T>> {
-        match place {
-            Ok(()) => {
-                // There is a receiver: ours.
-                let _ = self.sender.send(value);
-                Ok(())
-            }
-            Err(error) => Err(PutError { value, error }),
-        }
-    }
-
-    fn got(&self, received: Option<T>) -> Result<T> {
-        let value = received.ok_or_else(|| OriError::new(ErrorKind::QueueEmpty, "the queue is empty"))?;
-        if let Some(places) = &self.places {
-            places.free.add_permits(1);
+        let value = self.items().pop_front().expect("as many items as claims");
+        if let Some(places) = &self.free {
+            places.count.add_permits(1);
         }
         Ok(value)
     }
+
+    fn items(&self) -> MutexGuard<'_, VecDeque<T>> {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes one off a count, blocking the thread; tells whether there was one in time.
+fn claim_here(count: &Semaphore, block: Block) -> bool {
+    claim_now(count)
+        || match block {
+            Block::Forever => wait_here(claim(count)),
+            Block::For(limit) => wait_here_for(limit, claim(count)).unwrap_or(false),
+            Block::No => false,
+        }
+}
+
+/// Takes one off a count without holding the thread; tells whether there was one in time.
+async fn claim_aio(count: &Semaphore, block: Block) -> Result<bool> {
+    if claim_now(count) {
+        return Ok(true);
+    }
+    match block {
+        Block::Forever => Ok(claim(count).await),
+        Block::For(limit) => {
+            runtime()?;
+            Ok(tokio::time::timeout(limit, claim(count)).await.unwrap_or(false))
+        }
+        Block::No => Ok(false),
+    }
+}
+
+fn claim_now(count: &Semaphore) -> bool {
+    count.try_acquire().map(|one| one.forget()).is_ok()
+}
+
+async fn claim(count: &Semaphore) -> bool {
+    // Never closed, so never an error.
+    count.acquire().await.map(|one| one.forget()).is_ok()
 }
 
 impl<T> Clone for Queue<T> {
     fn clone(&self) -> Self {
-        Self { sender: self.sender.clone(), receiver: self.receiver.clone(), places: self.places.clone() }
+        Self { shared: self.shared.clone() }
     }
 }
 
 impl<T> fmt::Debug for Queue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let capacity = self.places.as_ref().map(|places| places.capacity);
+        let capacity = self.shared.free.as_ref().map(|free| free.capacity);
         f.debug_struct("Queue").field("len", &self.len()).field("capacity", &capacity).finish()
     }
 }
@@ -297,19 +315,12 @@ impl<T> fmt::Debug for Queue<T> {
 /// # });
 /// ```
 pub async fn qput_aio<T>(queue: &Queue<T>, value: T, block: Block) -> Result<(), PutError<T>> {
-    let place = match queue.place_now() {
-        Err(error) if error.kind() == ErrorKind::QueueFull => match block {
-            Block::Forever => queue.place().await,
-            Block::For(limit) => match within(limit, queue.place()).await {
-                Ok(Some(place)) => place,
-                Ok(None) => Err(error),
-                Err(no_runtime) => Err(no_runtime),
-            },
-            Block::No => Err(error),
-        },
-        outcome => outcome,
+    let claimed = match queue.shared.free() {
+        Ok(Some(free)) => claim_aio(free, block).await,
+        Ok(None) => Ok(true),
+        Err(error) => Err(error),
     };
-    queue.put_in(place, value)
+    queue.shared.put_in(claimed, value)
 }
 
 /// Takes the oldest item of a queue, waiting for one without holding the thread.
@@ -332,22 +343,8 @@ pub async fn qput_aio<T>(queue: &Queue<T>, value: T, block: Block) -> Result<(),
 /// # });
 /// ```
 pub async fn qget_aio<T>(queue: &Queue<T>, block: Block) -> Result<T> {
-    queue.check()?;
-    let received = match queue.receiver.try_recv() {
-        Ok(value) => Some(value),
-        Err(_) => match block {
-            Block::Forever => queue.receiver.recv_async().await.ok(),
-            Block::For(limit) => within(limit, queue.receiver.recv_async()).await?.and_then(Result::ok),
-            Block::No => None,
-        },
-    };
-    queue.got(received)
-}
-
-/// What `future` gives within the limit.
-async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Result<Option<T>> {
-    runtime()?;
-    Ok(tokio::time::timeout(limit, future).await.ok())
+    queue.shared.free()?;
+    queue.shared.take(claim_aio(&queue.shared.present, block).await?)
 }
 
 /// A put that found no place. Holds the item.
@@ -361,7 +358,7 @@ async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Result<O
 /// queue.put(1).unwrap();
 /// let error = queue.put_with(2, Block::No).unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::QueueFull);
-/// assert_eq!(OriError::from(error).to_string(), "the queue is full: it holds 1 items");
+/// assert!(OriError::from(error).to_string().starts_with("the queue is full"));
 /// ```
 #[derive(thiserror::Error)]
 #[error("{error}")]

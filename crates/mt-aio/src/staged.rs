@@ -36,8 +36,7 @@ impl Staged {
         options.check(path)?;
         let (target, existing_mode) = follow(path)?;
         let dir = directory_of(&target);
-        let touched_dirs =
-            if options.make_dirs { make_dirs(dir, options.durable)? } else { Vec::new() };
+        let touched_dirs = if options.make_dirs { make_dirs(dir, options.durable)? } else { Vec::new() };
 
         let mode = options.mode.or(existing_mode);
         let mut open = OpenOptions::new();
@@ -65,7 +64,10 @@ impl Staged {
     }
 
     /// Where the temporary file is.
-    #[cfg_attr(not(any(feature = "hdf5", feature = "hdf5-c")), expect(dead_code, reason = "for HDF5 libraries"))]
+    #[cfg_attr(
+        not(any(feature = "hdf5", feature = "hdf5-c")),
+        expect(dead_code, reason = "for HDF5 libraries")
+    )]
     pub(crate) fn path(&self) -> &Path {
         self.temporary.path()
     }
@@ -110,7 +112,8 @@ fn follow(path: &Path) -> Result<(PathBuf, Option<u32>)> {
         } else if metadata.is_dir() {
             return Err(cannot("replace a directory by a file", path)(io::ErrorKind::IsADirectory.into()));
         } else {
-            let advice = "not a regular file, and so cannot be replaced by one: open it and write to it instead";
+            let advice =
+                "not a regular file, and so cannot be replaced by one: open it and write to it instead";
             return Err(OriError::new(ErrorKind::Io, advice).with_path(path));
         }
     }
@@ -129,7 +132,8 @@ pub(crate) fn directory_of(path: &Path) -> &Path {
 /// Makes `dir` and what leads to it. With `note`, tells which directories got a new entry.
 fn make_dirs(dir: &Path, note: bool) -> Result<Vec<PathBuf>> {
     let touched = if note {
-        let missing = dir.ancestors().filter(|dir| !dir.as_os_str().is_empty()).take_while(|dir| !dir.exists());
+        let missing =
+            dir.ancestors().filter(|dir| !dir.as_os_str().is_empty()).take_while(|dir| !dir.exists());
         missing.map(|dir| directory_of(dir).to_owned()).collect()
     } else {
         Vec::new()

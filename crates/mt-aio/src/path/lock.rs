@@ -60,8 +60,7 @@ pub enum Access {
 /// ```
 pub async fn lock(path: impl AsRef<Path>, access: Access, cx: &Context) -> Result<PathGuard> {
     let path = path.as_ref().to_owned();
-    let path =
-        operate(cx, move || settled(&path).map_err(cannot("find the directory of it", &path))).await?;
+    let path = operate(cx, move || settled(&path).map_err(cannot("find the directory of it", &path))).await?;
     let lock = of(&path);
     let entry = Entry { lock: Some(lock.clone()), path };
     let acquire = async {

@@ -155,11 +155,7 @@ pub async fn stat(path: impl AsRef<Path>, cx: &Context) -> Result<fs::Metadata> 
 /// mt_aio::srun(async |cx| mt_aio::relative_symlink(&target, &link, cx).await).unwrap();
 /// assert_eq!(std::fs::read_link(&link).unwrap().to_str(), Some("../data/a"));
 /// ```
-pub async fn relative_symlink(
-    target: impl AsRef<Path>,
-    link: impl AsRef<Path>,
-    cx: &Context,
-) -> Result<()> {
+pub async fn relative_symlink(target: impl AsRef<Path>, link: impl AsRef<Path>, cx: &Context) -> Result<()> {
     let (target, link) = (target.as_ref().to_owned(), link.as_ref().to_owned());
     operate(cx, move || {
         let from = directory_of(&link);
