@@ -64,12 +64,15 @@ impl Staged {
     }
 
     /// Where the temporary file is.
-    #[cfg_attr(
-        not(any(feature = "hdf5", feature = "hdf5-c")),
-        expect(dead_code, reason = "for HDF5 libraries")
-    )]
+    #[cfg(any(feature = "hdf5", feature = "hdf5-c"))]
     pub(crate) fn path(&self) -> &Path {
         self.temporary.path()
+    }
+
+    /// Where it is to be.
+    #[cfg(any(feature = "hdf5", feature = "hdf5-c"))]
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
     }
 
     /// Makes the temporary file the target.

@@ -3,9 +3,15 @@
 mod aproc;
 mod delayed;
 mod faults;
+#[cfg(any(feature = "hdf5", feature = "hdf5-c"))]
+mod hdf5;
 mod json;
 mod mode;
+#[cfg(feature = "npz")]
+mod npz;
 mod paths;
+#[cfg(any(feature = "npz", feature = "hdf5", feature = "hdf5-c"))]
+mod python;
 mod queue;
 mod read;
 mod running;
