@@ -5,11 +5,11 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use ori_errors::{ErrorKind, OriError, Result, catch_panic};
-use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::operation::runtime;
@@ -60,10 +60,10 @@ pub enum HandleException {
 /// # }).unwrap();
 /// ```
 pub struct AprocManager {
-    places: Arc<Semaphore>,
     max_concurrency: usize,
     running: Mutex<JoinSet<()>>,
-    cleaning: tokio::sync::Mutex<()>,
+    /// Whose turn it is to wait for the set, which wakes one waiter only.
+    turn: tokio::sync::Mutex<()>,
     failures: Arc<Failures>,
 }
 
@@ -71,7 +71,7 @@ impl AprocManager {
     /// A manager that runs at most `max_concurrency` aprocs at a time (the original's default is
     /// 1024).
     ///
-    /// A limit of 0, or beyond `usize::MAX >> 3`, is a `Validation` error of the first send.
+    /// A limit of 0 is a `Validation` error of the first send.
     ///
     /// ```
     /// use mt_aio::{AprocManager, HandleException};
@@ -79,13 +79,11 @@ impl AprocManager {
     /// ```
     #[must_use = "without `send` it does nothing"]
     pub fn new(max_concurrency: usize, policy: HandleException) -> Self {
-        let places = if max_concurrency > Semaphore::MAX_PERMITS { 0 } else { max_concurrency };
         Self {
-            places: Arc::new(Semaphore::new(places)),
-            max_concurrency: places,
+            max_concurrency,
             running: Mutex::default(),
-            cleaning: tokio::sync::Mutex::default(),
-            failures: Arc::new(Failures { policy, warn: None, unseen: Mutex::default() }),
+            turn: tokio::sync::Mutex::default(),
+            failures: Arc::new(Failures::new(policy, None)),
         }
     }
 
@@ -99,12 +97,7 @@ impl AprocManager {
     /// ```
     #[must_use = "the manager is returned, not changed in place"]
     pub fn warn_function(mut self, function: impl Fn(&OriError) + Send + Sync + 'static) -> Self {
-        let failures = Failures {
-            policy: self.failures.policy,
-            warn: Some(Box::new(function)),
-            unseen: Mutex::default(),
-        };
-        self.failures = Arc::new(failures);
+        self.failures = Arc::new(Failures::new(self.failures.policy, Some(Box::new(function))));
         self
     }
 
@@ -140,13 +133,11 @@ impl AprocManager {
         F: Future<Output: AprocOutput> + Send + 'static,
     {
         if self.max_concurrency == 0 {
-            let message = format!("max_concurrency is between 1 and {}", Semaphore::MAX_PERMITS);
-            return Err(OriError::new(ErrorKind::Validation, message));
+            return Err(OriError::new(ErrorKind::Validation, "max_concurrency must be at least 1, not 0"));
         }
         let runtime = runtime()?;
-        let place = self.places.clone().acquire_owned().await;
         let failures = self.failures.clone();
-        let task = async move {
+        let mut task = Some(async move {
             let mut aproc = pin!(aproc);
             let outcome = poll_fn(|cx| match catch_panic(|| aproc.as_mut().poll(cx)) {
                 Ok(poll) => poll.map(AprocOutput::into_result),
@@ -155,15 +146,27 @@ impl AprocManager {
             if let Err(error) = outcome.await {
                 failures.take_note(error);
             }
-            drop(place);
+        });
+        let mut start = || {
+            let mut running = self.running();
+            // Those that ended leave the set as others come in.
+            while running.try_join_next().is_some() {}
+            if running.len() < self.max_concurrency
+                && let Some(task) = task.take()
+            {
+                // Taken before this one starts: a send never returns the failure of its own aproc.
+                let earlier = self.failures.raise();
+                running.spawn_on(task, &runtime);
+                return Some(earlier);
+            }
+            None
         };
-        // Taken before this one starts: a send never returns the failure of its own aproc.
-        let earlier = self.failures.raise();
-        let mut running = self.running();
-        running.spawn_on(task, &runtime);
-        // Those that ended leave the set as others come in.
-        while running.try_join_next().is_some() {}
-        earlier
+        loop {
+            if let Some(earlier) = start() {
+                return earlier;
+            }
+            self.join_one().await;
+        }
     }
 
     /// Waits until all aprocs are done.
@@ -192,11 +195,14 @@ impl AprocManager {
     /// # });
     /// ```
     pub async fn cleanup(&self) -> Result<()> {
-        // The set wakes one waiter only.
-        let turn = self.cleaning.lock().await;
-        while poll_fn(|cx| self.running().poll_join_next(cx)).await.is_some() {}
-        drop(turn);
+        while self.join_one().await {}
         self.failures.raise()
+    }
+
+    /// Waits until one more aproc has ended; `false` when there is none.
+    async fn join_one(&self) -> bool {
+        let _turn = self.turn.lock().await;
+        poll_fn(|cx| self.running().poll_join_next(cx)).await.is_some()
     }
 
     fn running(&self) -> MutexGuard<'_, JoinSet<()>> {
@@ -208,7 +214,7 @@ impl fmt::Debug for AprocManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AprocManager")
             .field("max_concurrency", &self.max_concurrency)
-            .field("running", &self.max_concurrency.saturating_sub(self.places.available_permits()))
+            .field("running", &self.running().len())
             .field("policy", &self.failures.policy)
             .finish()
     }
@@ -222,19 +228,35 @@ struct Failures {
     policy: HandleException,
     warn: Option<WarnFunction>,
     unseen: Mutex<VecDeque<OriError>>,
+    /// That there are some, for those who have none to take.
+    has_unseen: AtomicBool,
 }
 
 impl Failures {
+    fn new(policy: HandleException, warn: Option<WarnFunction>) -> Self {
+        Self { policy, warn, unseen: Mutex::default(), has_unseen: AtomicBool::new(false) }
+    }
+
     fn take_note(&self, error: OriError) {
         match self.policy {
-            HandleException::Raise => self.unseen().push_back(error),
+            HandleException::Raise => {
+                let mut unseen = self.unseen();
+                unseen.push_back(error);
+                self.has_unseen.store(true, Ordering::Release);
+            }
             HandleException::Silent => {}
             HandleException::Warn => self.warn(&error),
         }
     }
 
     fn raise(&self) -> Result<()> {
-        self.unseen().pop_front().map_or(Ok(()), Err)
+        if !self.has_unseen.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut unseen = self.unseen();
+        let first = unseen.pop_front();
+        self.has_unseen.store(!unseen.is_empty(), Ordering::Release);
+        first.map_or(Ok(()), Err)
     }
 
     fn warn(&self, error: &OriError) {

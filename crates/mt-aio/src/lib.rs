@@ -34,7 +34,7 @@
 //! A file that is written here is either the old one or the whole new one, for every reader and
 //! after every crash: see [`write_binary`]. Each operation is one call of the standard library in
 //! sync mode, and one trip to tokio's blocking threads in async mode. An operation that finds no
-//! free file descriptor waits for one, for up to ten seconds.
+//! free file descriptor waits for one, for up to thirty seconds.
 //!
 //! # Modules
 //! | module | what lives there |
@@ -50,6 +50,7 @@
 //! | `tempdir` | [`mkdtemp`] |
 //! | `queue` | [`Queue`], [`qput_aio`], [`qget_aio`] |
 //! | `aproc` | [`AprocManager`] |
+//! | `bgprocess` | [`BgProcess`] |
 //! | `npz`, `hdf5` | files of arrays |
 //! | `report` | where an error goes that nobody waits for |
 //! | `interactive` | [`interactive()`](interactive()) |
@@ -66,6 +67,8 @@
 #![forbid(unsafe_code)]
 
 mod aproc;
+#[cfg(target_os = "linux")]
+mod bgprocess;
 mod context;
 mod delayed;
 #[cfg(any(feature = "hdf5", feature = "hdf5-c"))]
@@ -88,6 +91,8 @@ mod wait;
 mod write;
 
 pub use aproc::{AprocManager, AprocOutput, HandleException};
+#[cfg(target_os = "linux")]
+pub use bgprocess::{BgEvent, BgProcess, MessageHandler, OutputStream};
 pub use context::Context;
 pub use delayed::{DelayedWrite, json_save_delayed, write_binary_delayed, write_text_delayed};
 #[cfg(feature = "hdf5")]
@@ -99,6 +104,8 @@ pub use moves::{safe_chmod, safe_chmod_and_rename, safe_rename, wait_until_file_
 #[cfg(feature = "npz")]
 pub use npz::{Npz, ReadableElement, WritableElement, npz_load, npz_save};
 pub use ori_errors::{ErrorKind, OriError, Result};
+#[cfg(target_os = "linux")]
+pub use ori_worker::{init, test_worker};
 #[doc(inline)]
 pub use path::{exists, make_dirs, relative_symlink, remove, rename, stat};
 pub use pause::{sleep, yield_control};

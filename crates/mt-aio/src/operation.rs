@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use crate::Context;
 
 /// How long an operation waits for a file descriptor to become free.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs `work`: here in sync mode, on a blocking thread in async mode.
 pub(crate) async fn operate<T: Send + 'static>(
@@ -48,7 +48,7 @@ pub(crate) fn cannot(what: &'static str, path: &Path) -> impl FnOnce(io::Error) 
     move |error| OriError::new(ErrorKind::Io, format!("cannot {what}")).with_path(path).with_source(error)
 }
 
-/// Runs `open` again for as long as there is no file descriptor left for it, for ten seconds at
+/// Runs `open` again for as long as there is no file descriptor left for it, for thirty seconds at
 /// most. The wait itself needs none.
 pub(crate) fn with_descriptor<T>(mut open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let mut pause = Duration::from_millis(1);
@@ -60,7 +60,7 @@ pub(crate) fn with_descriptor<T>(mut open: impl FnMut() -> io::Result<T>) -> io:
                     return Err(error);
                 }
                 thread::sleep(pause);
-                pause = (pause * 2).min(Duration::from_millis(50));
+                pause = (pause * 2).min(Duration::from_millis(10));
             }
             outcome => return outcome,
         }

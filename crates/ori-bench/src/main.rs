@@ -14,7 +14,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `peers` | off | rayon, pariter and crossbeam-channel, to compare with |
+//! | `peers` | off | rayon, pariter, crossbeam-channel, flume, atomic-write-file and tokio::fs, to compare with |
 //!
 //! To add a scenario, add it to the list; to add a competitor, add a file that implements
 //! [`competitors::Competitor`] and an entry to the list beside it.

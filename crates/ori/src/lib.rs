@@ -58,19 +58,28 @@
 //!
 //! # Features
 //!
-//! Each module is a crate of its own, for programs that want one only. Both are on by default;
-//! [`errors`] is always there.
+//! Each module is a crate of its own, for programs that want one only. These three are on by
+//! default, and [`errors`] is always there; the others are options of `aio`.
 //!
 //! | feature | module | crate |
 //! |---|---|---|
+//! | `aio` | `aio`: files, JSON, queues, tasks, in sync and in async code | `mt-aio` |
 //! | `background` | `background`: thread pools, futures, functions that return at once | `ori-background` |
 //! | `poolchain` | `poolchain`: chains of pools; `PoolChain` at the root | `ori-poolchain` |
+//! | `hdf5` | HDF5 files, in pure Rust | |
+//! | `hdf5-c` | HDF5 files, by the library of the system | |
+//! | `npz` | files of NumPy arrays | |
+//! | `tracing` | errors that nobody waits for go to `tracing` | |
 #![forbid(unsafe_code)]
 
 #[doc(inline)]
 pub use ori_errors as errors;
 #[doc(inline)]
 pub use ori_errors::{ErrorKind, OriError, Result};
+
+#[cfg(feature = "aio")]
+#[doc(inline)]
+pub use mt_aio as aio;
 
 #[cfg(feature = "background")]
 #[doc(inline)]

@@ -36,6 +36,21 @@ fn a_value_comes_back_as_it_was() {
 }
 
 #[test]
+fn numbers_come_back_exactly() {
+    in_both_modes(async |cx| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        let mut random = ori_test_support::Random::seeded(1);
+        let numbers: Vec<f64> = std::iter::repeat_with(|| f64::from_bits(random.next_u64()))
+            .filter(|number| number.is_finite())
+            .take(10_000)
+            .collect();
+        json_save(&path, &numbers, WriteOptions::new(), cx).await.unwrap();
+        assert_eq!(json_load::<Vec<f64>>(&path, cx).await.unwrap(), numbers);
+    });
+}
+
+#[test]
 fn what_is_not_json_or_not_of_the_type_is_a_codec_error_that_names_file_and_place() {
     in_both_modes(async |cx| {
         let dir = tempfile::tempdir().unwrap();

@@ -1,11 +1,14 @@
 //! The promises of mt-aio, through its public API.
 
 mod aproc;
+#[cfg(target_os = "linux")]
+mod bgprocess;
 mod delayed;
 mod faults;
 #[cfg(any(feature = "hdf5", feature = "hdf5-c"))]
 mod hdf5;
 mod json;
+mod migration;
 mod mode;
 #[cfg(feature = "npz")]
 mod npz;
@@ -16,3 +19,6 @@ mod queue;
 mod read;
 mod running;
 mod write;
+
+#[cfg(target_os = "linux")]
+mt_aio::test_worker!();

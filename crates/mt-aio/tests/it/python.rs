@@ -1,5 +1,6 @@
 //! Python with h5py and numpy, where it can be had: the readers and writers of the originals.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -10,9 +11,10 @@ use std::process::Command;
 #[track_caller]
 pub(crate) fn python(modules: &str, script: &str, arguments: &[&str]) -> bool {
     let Some(program) = find(modules) else {
-        eprintln!(
-            "skipped: no python3 with {modules}: python3 -m venv target/python && target/python/bin/pip install {modules}"
-        );
+        let how = "python3 -m venv target/python && target/python/bin/pip install";
+        // Not captured by the test runner: it is to be seen.
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "skipped: no python3 with {modules}: {how} {modules}").unwrap();
         return false;
     };
     let output = Command::new(program).args(["-c", script]).args(arguments).output().unwrap();
