@@ -28,8 +28,7 @@ fn main() {
     mt_aio::init();
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    println!("{}, {cores} cores", env!("ORI_BENCH_RUSTC"));
+    println!("{}", heading());
     type Make = fn() -> Scenario;
     let scenarios: [(&str, Make); 9] = [
         ("write-4k", files::write_4k),
@@ -43,6 +42,20 @@ fn main() {
         ("process", tasks::process_round_trip),
     ];
     for (name, make) in scenarios.into_iter().filter(|(name, _)| is_wanted(name)) {
-        println!("\n{name}\n{}", make().measure());
+        println!("\n## {name}\n\n{}", make().measure());
     }
+}
+
+/// Where, when and with what the figures were made.
+fn heading() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let date = humantime::format_rfc3339_seconds(std::time::SystemTime::now());
+    let git = std::process::Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
+    let commit = git.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let (rustc, commit) = (env!("ORI_BENCH_RUSTC"), commit.unwrap_or_default());
+    format!(
+        "# mt-aio beside its peers\n\nMade by `cargo run --release -p ori-bench --bin aio --features peers`: \
+         {rustc}, {cores} cores, commit {commit}, {date}.\n\nNanoseconds for each time, medians of \
+         interleaved rounds; the ratio is to the first variant, round by round."
+    )
 }

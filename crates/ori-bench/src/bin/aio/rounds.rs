@@ -53,7 +53,7 @@ impl Scenario {
         }
         let first = self.variants[0].nanos.clone();
         let mut table =
-            format!("{}\n| variant | ns | ratio | ratio, least to most |\n|---|---|---|---|", self.about);
+            format!("{}\n\n| variant | ns | ratio | ratio, least to most |\n|---|---|---|---|", self.about);
         for variant in &self.variants {
             let ratios: Vec<f64> = variant.nanos.iter().zip(&first).map(|(own, first)| own / first).collect();
             let (least, most) =
