@@ -14,7 +14,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `peers` | off | rayon, pariter, crossbeam-channel, duct, pollster and others, to compare with |
+//! | `peers` | off | rayon, pariter, crossbeam-channel, duct, pollster, flume, tokio::fs and others, to compare with |
 //!
 //! What is not a chain (commands, the bridge) or cannot be one of threads (async stages) has its own list of
 //! contestants for each task: see [`contest`] and [`contests`].

@@ -79,22 +79,31 @@
 //!
 //! # Features
 //!
-//! Each module is a crate of its own, for programs that want one only. All are on by default;
-//! [`errors`] is always there.
+//! Each module is a crate of its own, for programs that want one only. All are on by default but
+//! the last four, which are options of `aio`; [`errors`] is always there.
 //!
 //! | feature | module | crate |
 //! |---|---|---|
+//! | `aio` | `aio`: files, JSON, queues, tasks, in sync and in async code | `mt-aio` |
 //! | `async` | async stages and streams in `poolchain`; brings `bridge` | |
 //! | `background` | `background`: thread pools, futures, functions that return at once | `ori-background` |
 //! | `bridge` | `bridge`: sync code to async code and back; `sync` at the root | `ori-bridge` |
 //! | `poolchain` | `poolchain`: chains of pools; `PoolChain` at the root | `ori-poolchain` |
 //! | `subprocess` | `subprocess`: external commands with line callbacks | `ori-subprocess` |
+//! | `hdf5` | HDF5 files, in pure Rust | |
+//! | `hdf5-c` | HDF5 files, by the library of the system | |
+//! | `npz` | files of NumPy arrays | |
+//! | `tracing` | errors that nobody waits for go to `tracing` | |
 #![forbid(unsafe_code)]
 
 #[doc(inline)]
 pub use ori_errors as errors;
 #[doc(inline)]
 pub use ori_errors::{ErrorKind, OriError, Result};
+
+#[cfg(feature = "aio")]
+#[doc(inline)]
+pub use mt_aio as aio;
 
 #[cfg(feature = "background")]
 #[doc(inline)]

@@ -1,12 +1,12 @@
 //! The command line: arguments in, report out.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use lexopt::prelude::*;
+use ori::aio::{WriteOptions, json_save, srun};
 
 use super::progress::Bar;
 use super::search::search;
@@ -85,9 +85,8 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Argumen
 fn report(arguments: &Arguments, out: &mut impl Write) -> io::Result<u8> {
     let report = search(&arguments.roots, arguments.threads, Arc::new(Bar::new()))?;
     if let Some(path) = &arguments.json {
-        let json = serde_json::to_vec_pretty(&report)?;
-        fs::write(path, json)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        // Whoever reads the file meanwhile sees the old report or the whole new one.
+        srun(async |cx| json_save(path, &report, WriteOptions::new().pretty(), cx).await)?;
     }
     write!(out, "{report}")?;
     out.flush()?;

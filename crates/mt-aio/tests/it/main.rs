@@ -1,0 +1,24 @@
+//! The promises of mt-aio, through its public API.
+
+mod aproc;
+#[cfg(target_os = "linux")]
+mod bgprocess;
+mod delayed;
+mod faults;
+#[cfg(any(feature = "hdf5", feature = "hdf5-c"))]
+mod hdf5;
+mod json;
+mod migration;
+mod mode;
+#[cfg(feature = "npz")]
+mod npz;
+mod paths;
+#[cfg(any(feature = "npz", feature = "hdf5", feature = "hdf5-c"))]
+mod python;
+mod queue;
+mod read;
+mod running;
+mod write;
+
+#[cfg(target_os = "linux")]
+mt_aio::test_worker!();
