@@ -54,14 +54,6 @@
 //! # Ok::<(), ori::OriError>(())
 //! ```
 //!
-//! # An async function from sync code
-//!
-#![cfg_attr(feature = "bridge", doc = "```")]
-#![cfg_attr(not(feature = "bridge"), doc = "```text")]
-//! let sum = ori::sync(async { 1 + 2 }); // in any context, with or without a runtime
-//! assert_eq!(sum, 3);
-//! ```
-//!
 //! # What goes wrong
 //!
 //! Every fallible function gives an [`OriError`]. Its [`kind`](OriError::kind) tells the class of

@@ -155,7 +155,8 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
     ///
     /// It is, if nobody has the item that comes next; in a lazy run that is the first item alone.
     /// An item further on might take long, while the next result is there, or even wait for what the
-    /// consumer does with it. So those are run only after thousands of items have cost little.
+    /// consumer does with it. So those are run only in a lazy run, after thousands of items have cost
+    /// little.
     fn help(&self) -> bool {
         let segment = &self.segments[0];
         let workers = segment.workers();
@@ -168,10 +169,10 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
                 false => self.taken == 0 && workers.is_new() && !workers.has_chunksize(),
             };
             if begins {
-                return segment.help(true);
+                return segment.begin(self.taken);
             }
         }
-        workers.expect_help() && segment.help(self.may_pull)
+        !self.run.ends_at_error() && workers.expect_help() && segment.help(self.may_pull)
     }
 
     /// The next batch, or the waker is woken when there may be one.
@@ -259,6 +260,7 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
             || self.run.is_drained(self.taken)
             || self.run.is_stopped()
             || self.helps
+                && !self.run.ends_at_error()
                 && self.segments[0].workers().expect_help()
                 && self.segments[0].can_help(self.may_pull)
     }

@@ -34,13 +34,21 @@ pub(crate) trait Input<A>: Close {
     /// A batch that lies ready.
     fn take_staged(&self) -> Option<Batch<A>>;
     /// Reads the source for one batch, or stages items on the way.
-    fn pull(&self) -> Pull<A>;
+    fn pull(&self, wanted: Want) -> Pull<A>;
     /// Puts a pulled batch where another worker finds it.
     fn stage(&self, batch: Batch<A>);
     /// Whether `pull` would read now.
     fn can_pull(&self) -> bool;
     /// Whether batches lie ready.
     fn has_staged(&self) -> bool;
+}
+
+/// What to read from the source.
+#[derive(Copy, Clone, Debug)]
+pub(crate) enum Want {
+    Any,
+    /// A batch that starts with this item, and no other.
+    Only(u64),
 }
 
 /// What reading the source gave.
@@ -235,12 +243,20 @@ where
         batch
     }
 
-    fn pull(&self) -> Pull<S::Item> {
+    fn pull(&self, wanted: Want) -> Pull<S::Item> {
         self.run.fit_window(self.workers.most(), self.workers.batch_size(None));
         if self.run.room_or_full(self.wanted(None)) == 0 {
             return Pull::Nothing;
         }
         let Some((mut source, buffer)) = self.take_source() else { return Pull::Nothing };
+        if let Want::Only(position) = wanted
+            && lock(&self.state).next != position
+        {
+            // Somebody was faster. Who found the source away meanwhile is asked again.
+            self.put_back(source, false);
+            self.workers.offer();
+            return Pull::Nothing;
+        }
         // Only now does nobody else fill the window.
         let room = self.run.room_or_full(self.wanted(None));
         if room == 0 {

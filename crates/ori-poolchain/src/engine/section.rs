@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::batch::Batch;
-use super::intake::{Input, Pull};
+use super::intake::{Input, Pull, Want};
 use super::line::{Factory, Fed, Line};
 use super::watch::{Monitor, Pulse};
 use super::workers::{Crew, Leave, Segment, Workers};
@@ -90,10 +90,10 @@ impl<'e, A: Send + 'e> Worker<'_, 'e, A> {
     }
 
     /// Reads the source and runs what it gives; `None` if it gives nothing, or nobody may run now.
-    fn run_pulled(&mut self) -> Option<Fed> {
+    fn run_pulled(&mut self, wanted: Want) -> Option<Fed> {
         let section = self.section;
         let input = section.input.as_ref()?;
-        match input.pull() {
+        match input.pull(wanted) {
             Pull::Nothing => None,
             Pull::Staged => Some(Fed::Done(0)),
             Pull::Batch(batch) => {
@@ -125,7 +125,7 @@ impl<'e, A: Send + 'e> Segment<'e> for Section<'e, A> {
     fn drain(&self) -> Leave {
         let mut worker = self.worker();
         while !self.workers.run.is_stopped() && !self.workers.is_crowded() {
-            let fed = worker.run_ready().or_else(|| worker.run_pulled());
+            let fed = worker.run_ready().or_else(|| worker.run_pulled(Want::Any));
             match fed {
                 Some(Fed::Lost) => return Leave::Lost,
                 Some(Fed::Done(_)) => {}
@@ -137,7 +137,11 @@ impl<'e, A: Send + 'e> Segment<'e> for Section<'e, A> {
 
     fn help(&self, may_pull: bool) -> bool {
         let mut worker = self.worker();
-        worker.run_ready().or_else(|| may_pull.then(|| worker.run_pulled())?).is_some()
+        worker.run_ready().or_else(|| may_pull.then(|| worker.run_pulled(Want::Any))?).is_some()
+    }
+
+    fn begin(&self, position: u64) -> bool {
+        self.worker().run_pulled(Want::Only(position)).is_some()
     }
 
     fn can_help(&self, may_pull: bool) -> bool {

@@ -47,6 +47,9 @@ pub(crate) trait Segment<'e>: Send + Sync {
     /// Runs one batch on the calling thread; false if there was none. `may_pull` allows reading the
     /// source for it.
     fn help(&self, may_pull: bool) -> bool;
+    /// Reads the source and runs a batch that starts at `position` on the calling thread; false if
+    /// somebody else was faster.
+    fn begin(&self, position: u64) -> bool;
     /// Whether there is something to help with.
     fn can_help(&self, may_pull: bool) -> bool;
     /// Whether one more worker would find something to do.
