@@ -1,6 +1,5 @@
 //! Running a chain in the calling thread: nothing is started.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use ori_errors::{Result, catch_panic};
@@ -19,7 +18,6 @@ pub(crate) struct SingleThreaded<'e, S: Iterator, O> {
     line: Box<dyn Line<S::Item> + 'e>,
     results: Arc<Port<'e, O>>,
     position: u64,
-    item: PhantomData<O>,
 }
 
 impl<'e, S, O> SingleThreaded<'e, S, O>
@@ -38,7 +36,7 @@ where
         let mut build = Build::new(run, monitor, stages, true, Place::Caller);
         let (outlet, results) = build.outlet();
         let tail = plan.build(&mut build, outlet);
-        Self { source: Some(source), line: tail.line(), results, position: 0, item: PhantomData }
+        Self { source: Some(source), line: tail.line(), results, position: 0 }
     }
 }
 
