@@ -42,7 +42,9 @@ fn dropping_results_halfway_stops_pulling_the_source_and_returns_at_once() {
                     }
                     n
                 })
-                .max_workers(workers);
+                .max_workers(workers)
+                // A batch comes out whole, so item 50 would withhold those that lie in a batch with it.
+                .chunksize(1);
             let mut results = chain.execute_lazy(source).unwrap();
             for expected in 0..20 {
                 assert_eq!(results.next().unwrap().unwrap(), expected);
