@@ -317,7 +317,7 @@ impl<I, O, B: Lifetime> PoolChain<I, O, B> {
     /// An item that takes longer has the error `TimedOut`, reported between the limit and an eighth
     /// (at least 2 ms, at most 0.1 s) more; the items around it go on with another thread. **The
     /// stuck thread itself cannot be stopped**: it goes on until the function returns, and what it
-    /// returns is dropped. (In a single-threaded run the function returns first, and then the item
+    /// returns is dropped. A worker process, however, is killed and replaced. (In a single-threaded run the function returns first, and then the item
     /// has that error.)
     ///
     /// ```
@@ -352,6 +352,9 @@ impl<I, O, B: Lifetime> PoolChain<I, O, B> {
     /// time. Default: 0. An item whose function returned is never tried again, whatever it
     /// returned.
     ///
+    /// In worker processes, an item is tried again whose worker died or ran out of time, not one whose
+    /// function panicked.
+    ///
     /// A function on a thread that takes its item by value has used it up when it fails, so its
     /// items are not tried again: **add the stage with
     /// [`add_threadpool_ref`](Self::add_threadpool_ref)**.
@@ -368,6 +371,21 @@ impl<I, O, B: Lifetime> PoolChain<I, O, B> {
     /// ```
     pub fn retries(self, times: u32) -> Self {
         self.stage("retries", |stage| stage.retries = times)
+    }
+
+    /// How many items a worker process of the stage added last runs before it is replaced. Default: no
+    /// bound. For stages in worker processes only.
+    ///
+    /// ```
+    /// # use ori_poolchain::PoolChain;
+    /// let chain = PoolChain::new().add_processpool(|n: u64| n + 1).max_tasks_per_worker(100);
+    /// let threads = PoolChain::new().add_threadpool(|n: u64| n + 1).max_tasks_per_worker(100);
+    /// assert!(threads.execute_eager([1]).unwrap_err().is_validation());
+    /// # drop(chain);
+    /// ```
+    #[doc(alias = "max_tasks_per_child")]
+    pub fn max_tasks_per_worker(self, items: usize) -> Self {
+        self.stage("max_tasks_per_worker", |stage| stage.max_tasks_per_worker = Some(items))
     }
 
     /// The name of the stage added last, for errors and statistics. Default: `stage 1` and so on.

@@ -38,8 +38,9 @@ where
     /// likes: what it gave before goes on. A panic in it is the last result.
     ///
     /// # Errors
-    /// `Validation` when the chain has no stage or an option cannot work; nothing was started. What
-    /// goes wrong later comes out of the iterator.
+    /// `Validation` when the chain has no stage or an option cannot work; `NoInteractiveProcessPools`
+    /// when a stage needs worker processes and `init()` did not run; nothing was started. What goes
+    /// wrong later comes out of the iterator.
     ///
     /// ```
     /// use ori_poolchain::PoolChain;
@@ -67,8 +68,8 @@ where
     /// The calling thread takes part while nobody else has begun: a short run wakes no other thread.
     ///
     /// # Errors
-    /// `Validation` when the chain has no stage or an option cannot work; nothing was started. Else
-    /// the first error in the order of the input: it ends the run, without waiting for items behind
+    /// `Validation` when the chain has no stage or an option cannot work; `NoInteractiveProcessPools`
+    /// when a stage needs worker processes and `init()` did not run; nothing was started. Else the first error in the order of the input: it ends the run, without waiting for items behind
     /// it that are still running.
     ///
     /// ```
@@ -97,6 +98,7 @@ where
         S: Iterator<Item = I> + Send + 'static,
     {
         self.check()?;
+        self.stages.iter().try_for_each(StageOptions::prepare)?;
         let own: Arc<dyn Executor> = Arc::new(self.threads()?);
         let threads = Threads {
             own: Arc::new(OnExecutor(own)),
@@ -161,6 +163,7 @@ where
             let message = "an executor's threads may outlive a scoped run; use add_threadpool";
             return Err(OriError::new(ErrorKind::Validation, message).with_stage(&*stage.name));
         }
+        self.stages.iter().try_for_each(StageOptions::prepare)?;
         let source = items.into_iter();
         let expected = source.size_hint().0;
         std::thread::scope(|scope| {

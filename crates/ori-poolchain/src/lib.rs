@@ -22,6 +22,7 @@
 //! | get results while the source is still going | [`PoolChain::execute_lazy`] |
 //! | get a `Vec`, or the first error | [`PoolChain::execute_eager`] |
 //! | borrow local variables | [`PoolChain::execute_eager_scoped`] |
+//! | survive whatever a function does | [`PoolChain::add_processpool`] |
 //! | test a chain without threads | [`PoolChain::execute_lazy_single_threaded`], [`PoolChain::execute_eager_single_threaded`] |
 //! | go from and to async code | `PoolChain::execute_stream` (feature `async`) |
 //! | see what is going on | [`Results::stats`] |
@@ -40,6 +41,7 @@ mod engine;
 mod execute;
 mod function;
 mod options;
+mod processes;
 mod results;
 mod single;
 mod stats;

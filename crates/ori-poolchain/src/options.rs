@@ -7,6 +7,8 @@ use std::time::Duration;
 use ori_background::Executor;
 use ori_errors::{ErrorKind, OriError, Result};
 
+use crate::processes::Processes;
+
 /// What the user asked for, for one stage.
 #[derive(Clone)]
 pub(crate) struct StageOptions {
@@ -20,6 +22,10 @@ pub(crate) struct StageOptions {
     /// The runtime of an async stage.
     #[cfg(feature = "async")]
     pub(crate) on_runtime: Option<OnRuntime>,
+    /// The worker processes of a stage that runs there.
+    pub(crate) processes: Option<Processes>,
+    /// Items after which such a worker is replaced.
+    pub(crate) max_tasks_per_worker: Option<usize>,
 }
 
 /// The runtime that the timers and sockets of an async stage belong to.
@@ -47,6 +53,8 @@ impl StageOptions {
             executor,
             #[cfg(feature = "async")]
             on_runtime: None,
+            processes: None,
+            max_tasks_per_worker: None,
         }
     }
 
@@ -85,18 +93,22 @@ impl StageOptions {
         }
     }
 
-    /// How many threads run what belongs to the stage and is not async.
+    /// How many threads run what belongs to the stage and runs neither as futures nor in a process.
     pub(crate) fn threads(&self) -> usize {
-        if self.is_async() { processors() } else { self.workers() }
+        if self.is_async() || self.processes.is_some() { processors() } else { self.workers() }
     }
 
     /// Whether two neighbouring stages can share their workers: a batch then stays in one worker
     /// and in its cache. Their options must be the same, and neither may be watched item by item.
     pub(crate) fn shares_workers(&self, other: &Self) -> bool {
-        let plain = |stage: &Self| stage.timeout.is_none() && stage.retries == 0 && stage.executor.is_none();
-        !self.is_async()
-            && !other.is_async()
-            && plain(self)
+        let plain = |stage: &Self| {
+            stage.timeout.is_none()
+                && stage.retries == 0
+                && stage.executor.is_none()
+                && stage.processes.is_none()
+                && !stage.is_async()
+        };
+        plain(self)
             && plain(other)
             && self.max_workers == other.max_workers
             && self.chunksize == other.chunksize
@@ -113,7 +125,23 @@ impl StageOptions {
             Self { timeout: Some(Duration::ZERO), .. } => refuse("timeout must be longer"),
             #[cfg(feature = "async")]
             Self { on_runtime: Some(OnRuntime::Bridge), .. } => ori_bridge::runtime().map(drop),
+            Self { max_tasks_per_worker: Some(0), .. } => refuse("max_tasks_per_worker must be at least 1"),
+            Self { max_tasks_per_worker: Some(_), processes: None, .. } => {
+                let message = "max_tasks_per_worker is for stages in worker processes; use add_processpool";
+                Err(OriError::new(ErrorKind::Validation, message).with_stage(&*self.name))
+            }
             _ => Ok(()),
+        }
+    }
+
+    /// Makes a stage in worker processes ready to run; none is started before there is work.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        match &self.processes {
+            Some(processes) => {
+                let prepared = processes.prepare(self.workers(), self.max_tasks_per_worker);
+                prepared.map_err(|error| error.with_stage(&*self.name))
+            }
+            None => Ok(()),
         }
     }
 }
@@ -152,6 +180,7 @@ impl fmt::Debug for StageOptions {
             .field("chunksize", &self.chunksize)
             .field("retries", &self.retries)
             .field("own_executor", &self.executor.is_some())
+            .field("processes", &self.processes.is_some())
             .finish()
     }
 }

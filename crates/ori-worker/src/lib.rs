@@ -33,7 +33,7 @@ mod sys;
 mod task;
 mod worker;
 
-pub use codec::Payload;
+pub use codec::{Payload, round_trip};
 pub use conductor::{Conductor, Context, Driver, Job, JobId, Outputs, Replies, Sink, WorkerOptions};
 pub use ori_macros::task_of_ori_worker as task;
 pub use start::{check_ready, depth, init, is_worker};

@@ -6,10 +6,11 @@ use std::time::Duration;
 use ori::PoolChain;
 
 fn main() -> ori::Result<()> {
-    let results = PoolChain::new()
-        .add_threadpool(|num: u64| num * 10)
-        // The original sends this stage to worker processes; here it has threads of its own.
-        .add_threadpool(|num| num.to_string())
+    ori::init();
+
+    let results: Vec<String> = PoolChain::new()
+        .add_threadpool(|n: u64| n * 10)
+        .add_processpool(|n| n.to_string())
         .chunksize(2)
         .max_workers(3)
         .add_threadpool(|s| s + " is a number")

@@ -48,8 +48,7 @@
 //! use ori::subprocess::run_process_in_background;
 //!
 //! let process = run_process_in_background(["ls", "-l", "/"])
-//!     .stdout_function(|line: &str| println!("{line}"))
-//!     .start()?;
+//!     .stdout_function(|line: &str| println!("{line}")).start()?;
 //! assert!(process.join()?.success()); // every line has been printed
 //! # Ok::<(), ori::OriError>(())
 //! ```
@@ -66,7 +65,6 @@
 //! fn is_worth_another_try(error: &OriError) -> bool {
 //!     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WorkerLost)
 //! }
-//! # assert!(!is_worth_another_try(&OriError::new(ErrorKind::Task, "no such file")));
 //! ```
 //!
 //! # Features
@@ -82,6 +80,7 @@
 //! | `bridge` | `bridge`: sync code to async code and back; `sync` at the root | `ori-bridge` |
 //! | `poolchain` | `poolchain`: chains of pools; `PoolChain` at the root | `ori-poolchain` |
 //! | `subprocess` | `subprocess`: external commands with line callbacks | `ori-subprocess` |
+//! | `worker` | `worker`: worker processes; `init`, `task`, `test_worker!` at the root | `ori-worker` |
 //! | `hdf5` | HDF5 files, in pure Rust | |
 //! | `hdf5-c` | HDF5 files, by the library of the system | |
 //! | `npz` | files of NumPy arrays | |
@@ -89,14 +88,11 @@
 #![forbid(unsafe_code)]
 
 #[doc(inline)]
-pub use ori_errors as errors;
-#[doc(inline)]
-pub use ori_errors::{ErrorKind, OriError, Result};
+pub use {ori_errors as errors, ori_errors::ErrorKind, ori_errors::OriError, ori_errors::Result};
 
 #[cfg(feature = "aio")]
 #[doc(inline)]
 pub use mt_aio as aio;
-
 #[cfg(feature = "background")]
 #[doc(inline)]
 pub use ori_background as background;
@@ -112,6 +108,10 @@ pub use {ori_bridge as bridge, ori_bridge::sync};
 #[cfg(feature = "subprocess")]
 #[doc(inline)]
 pub use ori_subprocess as subprocess;
+
+#[cfg(feature = "worker")]
+#[doc(inline)]
+pub use {ori_macros::task, ori_worker as worker, ori_worker::init, ori_worker::test_worker};
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "poolchain"))]

@@ -4,14 +4,20 @@
 use std::marker::PhantomData;
 #[cfg(feature = "async")]
 use std::sync::Weak;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 #[cfg(feature = "async")]
 use super::async_stage::{AsyncStage, Drive, DriverState};
+use super::away::Away;
 use super::intake::{Close, Input, Intake};
 use super::line::{Factory, Line, Outlet, Stage, StageLine};
 use super::meter::Meter;
 use super::port::Port;
+use super::process_stage::{ProcessStage, most_away};
 use super::run::Run;
 use super::section::Section;
 use super::slot::Watching;
@@ -23,6 +29,7 @@ use crate::function::Function;
 #[cfg(feature = "async")]
 use crate::function::{AsyncFunction, OneByOne};
 use crate::options::StageOptions;
+use crate::processes::ProcessFunction;
 
 /// A chain that was described: how to send items `I` through to results `O`, with closures that
 /// live for `'env`.
@@ -222,6 +229,49 @@ impl<'e, 'a> Build<'e, 'a> {
         Tail { line: outlet_line(&port), port, section: None }
     }
 
+    /// Puts a stage that runs in worker processes before `tail`.
+    fn process_stage<A, B>(
+        &mut self,
+        part: StagePart,
+        function: &ProcessFunction<A, B>,
+        tail: Tail<'e, B>,
+    ) -> Tail<'e, A>
+    where
+        A: Serialize + Send + 'static,
+        B: DeserializeOwned + Send + 'static,
+    {
+        let options = &self.stages[part.index];
+        let kept = || options.processes.as_ref()?.kept();
+        let Some(processes) = kept().filter(|_| !matches!(self.place, Place::Caller)) else {
+            let function: Arc<dyn Function<A, B> + 'e> = Arc::clone(&function.here) as _;
+            return self.stage(part, &function, None, tail);
+        };
+        let tail = self.close(tail);
+        let most = options.workers();
+        let workers = self.workers(options, most);
+        workers.add_reader();
+        workers.forbid_help();
+        let port = Arc::new(Port::to_workers(Arc::clone(&workers)));
+        let segment: Arc<dyn Segment<'e> + 'e> = Arc::new(ProcessStage {
+            name: Arc::clone(&options.name),
+            task: function.task,
+            processes,
+            limit: options.timeout,
+            retries: options.retries,
+            chunk: options.chunksize,
+            workers: Arc::clone(&workers),
+            port: Arc::clone(&port),
+            next: tail.port,
+            meter: Arc::clone(&self.meters[part.index]),
+            size: AtomicUsize::new(1),
+            away: Away::new(most_away(most)),
+        });
+        workers.set_segment(Arc::downgrade(&segment));
+        self.segments.push(segment);
+        self.crews[part.index] = Some(workers);
+        Tail { line: outlet_line(&port), port, section: None }
+    }
+
     /// The first section, which reads the source.
     pub(crate) fn front<S>(&mut self, tail: Tail<'e, S::Item>, source: S, may_block: bool) -> Front<'e>
     where
@@ -230,7 +280,8 @@ impl<'e, 'a> Build<'e, 'a> {
     {
         let (workers, tail) = match &tail.section {
             Some((workers, first)) if self.stages[*first].executor.is_none() => (Arc::clone(workers), tail),
-            // Somebody else's threads must not be blocked by our source, and an async stage has none.
+            // Somebody else's threads must not be blocked by our source, and a stage of futures or in
+            // processes has none that read.
             _ => {
                 let reader = StageOptions { max_workers: Some(1), ..StageOptions::new(0, None) };
                 (self.new_workers(&reader), self.close(tail))
@@ -404,6 +455,28 @@ where
         'env: 'e,
     {
         let tail = build.async_stage(self.part, &self.function, tail);
+        self.before.build(build, tail)
+    }
+}
+
+/// A chain and one stage in worker processes more.
+pub(crate) struct ThenProcess<'env, I, A, B> {
+    pub(crate) before: Arc<dyn Plan<'env, I, A> + 'env>,
+    pub(crate) function: ProcessFunction<A, B>,
+    pub(crate) part: StagePart,
+}
+
+impl<'env, I, A, B> Plan<'env, I, B> for ThenProcess<'env, I, A, B>
+where
+    I: 'env,
+    A: Serialize + Send + 'static,
+    B: DeserializeOwned + Send + 'static,
+{
+    fn build<'e>(&self, build: &mut Build<'e, '_>, tail: Tail<'e, B>) -> Tail<'e, I>
+    where
+        'env: 'e,
+    {
+        let tail = build.process_stage(self.part, &self.function, tail);
         self.before.build(build, tail)
     }
 }

@@ -276,6 +276,7 @@ impl<O> Execution<'_, O> {
     pub(crate) fn finish(&self) {
         self.run.stop();
         self.monitor.end();
+        self.segments.iter().for_each(|segment| segment.stop());
         self.source.close();
         self.run.wake_consumer();
     }

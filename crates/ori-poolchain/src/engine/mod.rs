@@ -18,6 +18,7 @@
 //! * [`watch`], [`slot`]: the monitor, and batches that it can take away from a stuck worker.
 //! * [`execution`]: a run from the consumer's side.
 //! * `async_stage`, `in_flight`, `bell`: a stage of async functions, and the thread that drives it.
+//! * [`process_stage`], [`away`]: a stage that runs in worker processes.
 //! * [`build`]: from the description of a chain to its sections, back to front.
 //!
 //! A stage that runs elsewhere (in processes, on a runtime) needs only a [`port`] to take batches
@@ -26,6 +27,7 @@
 
 #[cfg(feature = "async")]
 pub(crate) mod async_stage;
+pub(crate) mod away;
 pub(crate) mod batch;
 #[cfg(feature = "async")]
 pub(crate) mod bell;
@@ -39,6 +41,7 @@ mod lock;
 pub(crate) use lock::lock;
 pub(crate) mod meter;
 pub(crate) mod port;
+pub(crate) mod process_stage;
 pub(crate) mod queue;
 pub(crate) mod run;
 pub(crate) mod section;

@@ -54,6 +54,12 @@ pub(crate) trait Segment<'e>: Send + Sync {
     fn can_help(&self, may_pull: bool) -> bool;
     /// Whether one more worker would find something to do.
     fn can_work(&self) -> bool;
+    /// How many batches run at this moment, where that is not the number of permits.
+    fn running(&self) -> Option<usize> {
+        None
+    }
+    /// The run is over: gives up what runs elsewhere. May be called more than once.
+    fn stop(&self) {}
 }
 
 /// Why a worker stopped working.
@@ -380,7 +386,8 @@ impl Crew for Workers<'_> {
 
     /// The helping consumer included.
     fn running(&self) -> usize {
-        self.permits.load(Relaxed)
+        let segment = self.segment.get().and_then(Weak::upgrade);
+        segment.and_then(|segment| segment.running()).unwrap_or_else(|| self.permits.load(Relaxed))
     }
 
     fn queued_batches(&self) -> usize {

@@ -11,6 +11,7 @@ mod items;
 mod kept;
 mod map;
 mod stateful;
+mod with_context;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -24,6 +25,7 @@ pub(crate) use items::Items;
 pub(crate) use kept::Kept;
 pub(crate) use map::Map;
 pub(crate) use stateful::Stateful;
+pub(crate) use with_context::WithContext;
 
 /// A stage's function, typed.
 pub(crate) trait Function<A, B>: Send + Sync {

@@ -1,5 +1,7 @@
-//! What chains of thread pools promise, one file a topic, each test named after its promise and
+//! What chains promise, one file a topic, each test named after its promise and
 //! under a deadline, so that a hang is a failure.
+
+ori_worker::test_worker!();
 
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ mod cost;
 mod drops;
 mod executor;
 mod order;
+mod process_deaths;
+mod process_runs;
 mod property;
 mod source;
 mod stopping;

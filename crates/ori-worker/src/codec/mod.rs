@@ -54,21 +54,46 @@ impl Tail {
 
 /// Appends one value to `body`, after its length in 4 bytes, and its payloads to `tail`.
 ///
-/// On failure both are as before.
+/// On failure, also by a panic of the value's own code, both are as before.
 pub(crate) fn push_item<T: Serialize + ?Sized>(value: &T, body: &mut Vec<u8>, tail: &mut Tail) -> Result<()> {
     let start = body.len();
-    body.extend_from_slice(&[0; 4]);
-    match encode(value, body, tail) {
-        Ok(()) => {
-            let length = body.len() - start - 4;
-            body[start..start + 4].copy_from_slice(&(length as u32).to_le_bytes());
-            Ok(())
-        }
-        Err(error) => {
-            body.truncate(start);
-            Err(error)
+    let mut written = Written { body, start, is_whole: false };
+    written.body.extend_from_slice(&[0; 4]);
+    encode(value, written.body, tail)?;
+    let length = written.body.len() - start - 4;
+    written.body[start..start + 4].copy_from_slice(&(length as u32).to_le_bytes());
+    written.is_whole = true;
+    Ok(())
+}
+
+/// Takes back what was written of a value that is not whole.
+struct Written<'b> {
+    body: &'b mut Vec<u8>,
+    start: usize,
+    is_whole: bool,
+}
+
+impl Drop for Written<'_> {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            self.body.truncate(self.start);
         }
     }
+}
+
+/// The value that a worker would have of this one: encoded and decoded.
+///
+/// # Errors
+/// `Codec` when it cannot be encoded or decoded.
+///
+/// ```
+/// assert_eq!(ori_worker::round_trip(&("a".to_owned(), 1))?, ("a".to_owned(), 1));
+/// # Ok::<(), ori_errors::OriError>(())
+/// ```
+pub fn round_trip<T: Serialize + DeserializeOwned>(value: &T) -> Result<T> {
+    let (mut body, mut tail) = (Vec::new(), Tail::default());
+    encode(value, &mut body, &mut tail)?;
+    decode(&body, &tail.parts.concat().into())
 }
 
 fn encode<T: Serialize + ?Sized>(value: &T, body: &mut Vec<u8>, tail: &mut Tail) -> Result<()> {
