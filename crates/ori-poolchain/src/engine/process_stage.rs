@@ -257,6 +257,10 @@ where
         false
     }
 
+    fn begin(&self, _position: u64) -> bool {
+        false
+    }
+
     fn can_help(&self, _may_pull: bool) -> bool {
         false
     }
