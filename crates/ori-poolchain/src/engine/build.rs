@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 #[cfg(feature = "async")]
 use super::async_stage::{AsyncStage, Drive, DriverState};
 use super::away::Away;
+use super::gate::Gate;
 use super::intake::{Close, Input, Intake};
 use super::line::{Factory, Line, Outlet, Stage, StageLine};
 use super::meter::Meter;
@@ -265,6 +266,7 @@ impl<'e, 'a> Build<'e, 'a> {
             meter: Arc::clone(&self.meters[part.index]),
             size: AtomicUsize::new(1),
             away: Away::new(most_away(most)),
+            gate: Gate::new(),
         });
         workers.set_segment(Arc::downgrade(&segment));
         self.segments.push(segment);

@@ -18,7 +18,8 @@
 //! * [`watch`], [`slot`]: the monitor, and batches that it can take away from a stuck worker.
 //! * [`execution`]: a run from the consumer's side.
 //! * `async_stage`, `in_flight`, `bell`: a stage of async functions, and the thread that drives it.
-//! * [`process_stage`], [`away`]: a stage that runs in worker processes.
+//! * [`process_stage`], [`gate`], [`away`]: a stage that runs in worker processes, the order in which
+//!   its batches go there, and what comes back.
 //! * [`build`]: from the description of a chain to its sections, back to front.
 //!
 //! A stage that runs elsewhere (in processes, on a runtime) needs only a [`port`] to take batches
@@ -33,6 +34,7 @@ pub(crate) mod batch;
 pub(crate) mod bell;
 pub(crate) mod build;
 pub(crate) mod execution;
+pub(crate) mod gate;
 #[cfg(feature = "async")]
 pub(crate) mod in_flight;
 pub(crate) mod intake;

@@ -17,8 +17,9 @@ use ori_worker::{Job, JobId, Replies, Sink, Task};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::away::{Away, Places, Return, What};
+use super::away::{Away, Places, Reserved, Return, What};
 use super::batch::Batch;
+use super::gate::Gate;
 use super::meter::Meter;
 use super::port::Port;
 use super::workers::{Leave, Segment, Workers};
@@ -50,6 +51,8 @@ pub(crate) struct ProcessStage<'e, A, B> {
     pub(crate) meter: Arc<Meter>,
     pub(crate) size: AtomicUsize,
     pub(crate) away: Arc<Away>,
+    /// Keeps the order of batches that are encoded at the same time.
+    pub(crate) gate: Gate<Encoded>,
 }
 
 /// How many batches may be away for so many processes.
@@ -68,13 +71,13 @@ where
 
     /// Sends a batch away; false if there is none, or no room for it.
     fn send(&self) -> bool {
-        let Some(_reserved) = self.away.reserve() else { return false };
-        let Some(batch) = self.port.take(self.chunk.unwrap_or_else(|| self.size.load(Relaxed))) else {
-            return false;
-        };
+        let Some(reserved) = self.away.reserve() else { return false };
+        let most = self.chunk.unwrap_or_else(|| self.size.load(Relaxed));
+        let Some((number, batch)) = self.gate.enter(|| self.port.take(most)) else { return false };
+        let turn = Turn { stage: self, number, _reserved: reserved };
         self.workers.offer_rest(self);
         let (first, end) = (batch.first(), batch.end());
-        let Batch { mut values, errors, .. } = batch;
+        let Batch { values, errors, .. } = batch;
         let places = if errors.is_empty() {
             Places::From(first)
         } else {
@@ -86,87 +89,20 @@ where
         };
         let mut start = 0;
         while start < values.len() {
-            let (encoded, failed) = self.send_part(&values, start, &places);
+            let (encoded, failed) = turn.send_part(&values, start, &places);
             start += encoded;
-            match failed {
-                Some(error) => {
-                    self.fail(places.at(start), error);
-                    start += 1;
-                }
-                // Large items: the others wait until this has gone.
-                None if start < values.len() => {
-                    self.size.fetch_min(encoded, Relaxed);
-                    let rest = values.split_off(start);
-                    let places = places.part(start, rest.len());
-                    self.put_back(rest, &places);
-                }
-                None => {}
+            if let Some(error) = failed {
+                self.fail(places.at(start), error);
+                start += 1;
+            } else if start < values.len() {
+                // Large items.
+                self.size.fetch_min(encoded, Relaxed);
             }
         }
+        drop(turn);
         // Nobody is left to whom a panic in there could be an item's error; the hook has printed it.
         drop(catch_panic(|| drop(values)));
         true
-    }
-
-    /// Encodes the items from `start` on until a batch is full, or one of them fails, and sends them
-    /// away. Gives their number and the error of the item after them.
-    fn send_part(&self, values: &[A], start: usize, places: &Places) -> (usize, Option<OriError>) {
-        let conductor = &self.processes.conductor;
-        let id = conductor.reserve();
-        let mut failed = None;
-        let returns = Arc::new(Return {
-            away: Arc::clone(&self.away),
-            job: id,
-            places: Arc::new(places.part(start, values.len() - start)),
-            left: AtomicU32::new(0),
-        });
-        let mut job = Job::new(self.task, Arc::clone(&returns) as Arc<dyn Sink>)
-            .with_limit(self.limit)
-            .with_retries(self.retries);
-        if let Some(context) = &self.processes.context {
-            job = job.with_context(context.clone());
-        }
-        for value in &values[start..] {
-            // As the one argument of a function.
-            match catch_panic(|| job.push(&(value,))).and_then(|pushed| pushed) {
-                Ok(()) if self.chunk.is_none() && job.bytes() >= MOST_BYTES => break,
-                Ok(()) => {}
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            }
-        }
-        let items = job.items();
-        if items > 0 {
-            returns.left.store(items, Relaxed);
-            self.submit(id, job, &returns);
-        }
-        (items as usize, failed)
-    }
-
-    fn submit(&self, id: JobId, job: Job, returns: &Return) {
-        let items = job.items();
-        if !self.away.leaves(id) {
-            return;
-        }
-        if let Err(error) = self.processes.conductor.submit(id, job) {
-            for item in 0..items {
-                returns.failed(item, OriError::new(error.kind(), error.to_string()));
-            }
-        }
-    }
-
-    fn put_back(&self, values: Vec<A>, places: &Places) {
-        let mut batch: Option<Batch<A>> = None;
-        for (index, value) in values.into_iter().enumerate() {
-            let place = places.at(index);
-            if batch.as_ref().is_some_and(|batch| batch.end() != place) {
-                batch.take().into_iter().for_each(|batch| self.port.put(batch));
-            }
-            batch.get_or_insert_with(|| Batch::new(place, Vec::new())).values.push(value);
-        }
-        batch.into_iter().for_each(|batch| self.port.put(batch));
     }
 
     /// Passes on what came back; false if nothing did.
@@ -277,6 +213,85 @@ where
         for job in self.away.end() {
             self.processes.conductor.cancel(job);
         }
+    }
+}
+
+impl<A, B> ProcessStage<'_, A, B> {
+    /// A job is let out of the gate.
+    fn submit(&self, encoded: Encoded) {
+        let Encoded { id, job, returns } = encoded;
+        let items = job.items();
+        if !self.away.leaves(id) {
+            return;
+        }
+        if let Err(error) = self.processes.conductor.submit(id, job) {
+            for item in 0..items {
+                returns.failed(item, OriError::new(error.kind(), error.to_string()));
+            }
+        }
+    }
+}
+
+/// A job that can go to a process.
+pub(crate) struct Encoded {
+    id: JobId,
+    job: Job,
+    returns: Arc<Return>,
+}
+
+/// A batch while it is encoded: those behind it wait at the gate until this is dropped.
+struct Turn<'s, 'e, A, B> {
+    stage: &'s ProcessStage<'e, A, B>,
+    number: u64,
+    _reserved: Reserved,
+}
+
+impl<'e, A, B> Turn<'_, 'e, A, B>
+where
+    A: Serialize + Send + 'e,
+    B: DeserializeOwned + Send + 'e,
+{
+    /// Encodes the items from `start` on until a job is full, or one of them fails, and sends them
+    /// away. Gives their number and the error of the item after them.
+    fn send_part(&self, values: &[A], start: usize, places: &Places) -> (usize, Option<OriError>) {
+        let stage = self.stage;
+        let id = stage.processes.conductor.reserve();
+        let mut failed = None;
+        let returns = Arc::new(Return {
+            away: Arc::clone(&stage.away),
+            job: id,
+            places: Arc::new(places.part(start, values.len() - start)),
+            left: AtomicU32::new(0),
+        });
+        let mut job = Job::new(stage.task, Arc::clone(&returns) as Arc<dyn Sink>)
+            .with_limit(stage.limit)
+            .with_retries(stage.retries);
+        if let Some(context) = &stage.processes.context {
+            job = job.with_context(context.clone());
+        }
+        for value in &values[start..] {
+            // As the one argument of a function.
+            match catch_panic(|| job.push(&(value,))).and_then(|pushed| pushed) {
+                Ok(()) if stage.chunk.is_none() && job.bytes() >= MOST_BYTES => break,
+                Ok(()) => {}
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        let items = job.items();
+        if items > 0 {
+            returns.left.store(items, Relaxed);
+            stage.gate.pass(self.number, Encoded { id, job, returns }, |encoded| stage.submit(encoded));
+        }
+        (items as usize, failed)
+    }
+}
+
+impl<A, B> Drop for Turn<'_, '_, A, B> {
+    fn drop(&mut self) {
+        self.stage.gate.close(self.number, |encoded| self.stage.submit(encoded));
     }
 }
 

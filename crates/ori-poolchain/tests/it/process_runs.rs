@@ -1,8 +1,8 @@
 //! Stages in worker processes: values, order, options, and what stays between runs.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use ori_errors::{ErrorKind, OriError, Result};
@@ -163,6 +163,45 @@ fn a_value_that_cannot_be_encoded_or_decoded_is_an_error_of_its_item_only() {
         let back = back.unwrap_err();
         assert_eq!((kind(&back), back.stage()), ((expected, Some(n)), Some("back")));
     }
+}
+
+/// A value whose first one takes its time to be encoded.
+struct Slow(u64);
+
+/// Another value than the first was encoded.
+static LATER: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+impl Serialize for Slow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        if self.0 == 0 {
+            let later = LATER.0.lock().unwrap();
+            drop(LATER.1.wait_timeout_while(later, Duration::from_millis(500), |later| !*later).unwrap());
+        } else {
+            *LATER.0.lock().unwrap() = true;
+            LATER.1.notify_all();
+        }
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Slow {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        u64::deserialize(deserializer).map(Self)
+    }
+}
+
+#[test]
+fn items_begin_in_input_order_however_long_it_takes_to_encode_them() {
+    let chain = PoolChain::new().add_processpool(|Slow(n): Slow| {
+        if n > 0 {
+            loop {
+                std::thread::park();
+            }
+        }
+    });
+    let chain = chain.max_workers(1).chunksize(1);
+    let mut results = chain.execute_lazy((0..).map(Slow)).unwrap();
+    within(LONG, move || results.next().unwrap().unwrap());
 }
 
 #[test]
