@@ -69,12 +69,11 @@ impl<J> Gate<J> {
         loop {
             state.turn += 1;
             let turn = state.turn;
-            let Some(waiting) = state.waiting.get_mut(&turn) else { return };
-            std::mem::take(&mut waiting.made).into_iter().for_each(&mut send);
+            let Some(waiting) = state.waiting.remove(&turn) else { return };
+            waiting.made.into_iter().for_each(&mut send);
             if !waiting.complete {
                 return;
             }
-            state.waiting.remove(&turn);
         }
     }
 }
