@@ -25,6 +25,9 @@
 mod codec;
 mod conductor;
 mod frame;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hash;
 mod message;
 mod start;

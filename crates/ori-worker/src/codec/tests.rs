@@ -85,11 +85,4 @@ proptest! {
     fn values_come_back_as_they_went(value in proptest::collection::vec(shapes(), 0..8)) {
         prop_assert_eq!(round_trip(&value), value);
     }
-
-    #[test]
-    fn any_bytes_decode_to_a_value_or_an_error(body: Vec<u8>, tail: Vec<u8>) {
-        let tail = Bytes::from(tail);
-        let _ = decode::<Vec<Shape>>(&body, &tail);
-        let _ = decode::<(Payload, String, u64)>(&body, &tail);
-    }
 }

@@ -131,7 +131,7 @@ pub struct Replies {
 }
 
 impl Replies {
-    pub(super) fn new(body: Vec<u8>, at: usize, tail: Bytes, items: u32, nanos: u64) -> Self {
+    pub(crate) fn new(body: Vec<u8>, at: usize, tail: Bytes, items: u32, nanos: u64) -> Self {
         Self { body, at, tail, left: items, nanos }
     }
 

@@ -35,6 +35,8 @@ use serde::Serialize;
 
 pub use context::Context;
 pub use driver::Driver;
+#[cfg(any(test, fuzzing))]
+pub(crate) use events::whole_items;
 pub use job::{Job, JobId, Replies, Sink};
 pub use launch::{Outputs, WorkerOptions};
 

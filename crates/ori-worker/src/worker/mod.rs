@@ -29,6 +29,9 @@ use crate::task::find;
 use calls::State;
 use replies::Writer;
 
+/// What stands before each item: its length.
+const LENGTH: usize = 4;
+
 /// Serves the parent at the other end of standard input; ends the process.
 pub(crate) fn serve(depth: u32) -> ! {
     match Worker::greet(depth).and_then(|mut worker| worker.run()) {
@@ -40,6 +43,17 @@ pub(crate) fn serve(depth: u32) -> ! {
             exit_now(EXIT_BROKEN);
         }
     }
+}
+
+/// Reads what a parent would send, until the end of the stream; replies go to another socket.
+///
+/// # Errors
+/// When a message is not what it should be, and `Closed` at the end.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_until_end(socket: OwnedFd, replies: OwnedFd) -> Result<()> {
+    let (page, _) = Page::create().map_err(io_error("cannot make a status page"))?;
+    let writer = Writer::new(replies, page);
+    Worker { socket, frames: FrameReader::new(Spare::default()), writer, contexts: HashMap::new() }.run()
 }
 
 struct Worker {
@@ -130,6 +144,10 @@ impl Worker {
 
     fn run_job(&mut self, frame: &Frame) -> Result<()> {
         let (head, body) = parse::<JobHead>(&frame.body)?;
+        // Even where no item is looked at, the count is one of results.
+        if head.items as usize > body.len() / LENGTH {
+            return Err(broken("a message has fewer items than it says"));
+        }
         if self.writer.is_retired() {
             // The parent learns from `Retire` that this has not begun.
             return Ok(());
