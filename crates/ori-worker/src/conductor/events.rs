@@ -57,7 +57,7 @@ impl Core {
                 Kind::Hello => self.greeted(index, &frame)?,
                 Kind::Ready => self.ready(index, &frame, now)?,
                 Kind::Reply => self.replied(index, frame)?,
-                Kind::Retire => self.retired(index, now),
+                Kind::Retire => self.retired(index, now)?,
                 Kind::Setup | Kind::Context | Kind::Forget | Kind::Job | Kind::Bye => {
                     return Err(broken("a parent's message came from a worker"));
                 }
@@ -115,6 +115,9 @@ impl Core {
         let member = &mut self.members[index];
         let flight = member.first_flight(reply.job)?;
         if reply.skipped {
+            if !flight.marked {
+                return Err(broken("a worker skipped a job that it was not to skip"));
+            }
             if let Some(queued) = member.end_first_flight() {
                 self.requeue(queued);
             }
@@ -135,12 +138,16 @@ impl Core {
         Ok(())
     }
 
-    fn retired(&mut self, index: usize, now: Instant) {
+    fn retired(&mut self, index: usize, now: Instant) -> Result<()> {
+        if self.options.max_items_per_worker.is_none() && self.options.max_memory_per_worker.is_none() {
+            return Err(broken("a worker without a limit has reached it"));
+        }
         let member = &mut self.members[index];
         member.say_goodbye(GRACE, now);
         let rest: Vec<Queued> = member.flights.drain(..).filter_map(|flight| flight.queued).collect();
         rest.into_iter().rev().for_each(|queued| self.requeue(queued));
         self.publish_pids();
+        Ok(())
     }
 
     /// Puts a job back to the front, unless nobody wants it any more.
@@ -188,10 +195,11 @@ impl Core {
                     let error = OriError::new(ErrorKind::TimedOut, message).with_pid(member.pid());
                     self.charge(&mut queued, error);
                 }
-                (Some(place), None) if place.is_running() && place.item >= done => {
+                // One that broke the protocol may do so each time that it is at this item.
+                (Some(place), None | Some(Doom::Unusable)) if place.is_running() && place.item >= done => {
                     self.charge(&mut queued, member.lost_error(status));
                 }
-                (_, None) if position == 0 => {
+                (_, None | Some(Doom::Unusable)) if position == 0 => {
                     queued.strikes += 1;
                     if queued.strikes >= STRIKES {
                         self.charge(&mut queued, member.lost_error(status));
@@ -242,7 +250,7 @@ impl Core {
 }
 
 /// Where the item `skip` begins, when `count` whole ones follow from there.
-fn whole_items(bytes: &[u8], skip: u32, count: u32) -> Option<usize> {
+pub(crate) fn whole_items(bytes: &[u8], skip: u32, count: u32) -> Option<usize> {
     let (mut at, mut start) = (0_usize, None);
     for number in 0..skip.checked_add(count)? {
         if number == skip {

@@ -178,6 +178,10 @@ impl Member {
                 }
             }
         }
+        if received > 0 && self.page.is_none() {
+            // More would be kept without a limit, and its first bytes would bring the page along.
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a greeting without a status page"));
+        }
         self.frames.feed(&bytes[..received]);
         Ok(if received > 0 { Read::Some } else { Read::End })
     }

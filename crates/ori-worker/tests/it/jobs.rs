@@ -12,6 +12,29 @@ fn double(n: u64) -> u64 {
     n * 2
 }
 
+#[test]
+fn promise_01_ordered_map_equals_serial_for_any_chunk_size() {
+    let conductor = conductor(2);
+    for length in [0, 1, 7, 100_usize] {
+        // Smaller than the input, equal to it and larger.
+        for chunk in [1, 3, length.saturating_sub(1), length, length + 1, 10 * length] {
+            let items: Vec<u64> = (0..length as u64).collect();
+            let jobs: Vec<_> = items
+                .chunks(chunk.max(1))
+                .map(|chunk| {
+                    let (job, sink) = job(Task::new(double), chunk.iter().copied());
+                    let count = job.items();
+                    conductor.submit(conductor.reserve(), job).unwrap();
+                    (sink, count)
+                })
+                .collect();
+            let results = jobs.iter().flat_map(|(sink, count)| sink.results::<u64>(*count));
+            let values: Vec<u64> = results.map(Result::unwrap).collect();
+            assert!(values.into_iter().eq(items.into_iter().map(double)), "{length} items by {chunk}");
+        }
+    }
+}
+
 fn fates(n: u32) -> u32 {
     match n {
         3 => panic!("three"),
@@ -33,7 +56,7 @@ fn a_job_gives_one_result_for_each_item() {
 }
 
 #[test]
-fn a_death_costs_the_item_that_ran_and_no_other() {
+fn promise_03_a_death_costs_the_item_that_ran_and_no_other() {
     let conductor = conductor(2);
     let results = run::<_, u32>(&conductor, Task::new(fates), 0..10_u32);
     for (n, result) in (0..).zip(results) {
@@ -71,7 +94,7 @@ fn payloads_of_64_mib_go_there_and_back() {
 }
 
 #[test]
-fn a_late_item_is_timed_out_and_the_others_are_not() {
+fn promise_06_a_late_item_is_timed_out_and_the_others_are_not() {
     let conductor = conductor(1);
     let task = Task::new(|n: u32| {
         if n == 2 {

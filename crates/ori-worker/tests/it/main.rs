@@ -4,3 +4,5 @@ ori_worker::test_worker!();
 
 mod collect;
 mod jobs;
+mod liar;
+mod sys_socket;
