@@ -240,3 +240,6 @@ impl fmt::Debug for ProcessPool {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ fn make(n: u8) -> Bad {
 }
 
 #[test]
-fn a_value_that_fails_to_travel_costs_its_item_only() {
+fn promise_04_a_value_that_fails_to_travel_costs_its_item_only() {
     let pool = pool(2);
     let bad: Vec<_> = (0..100).map(|n| pool.submit(make, 1 + n % 2)).collect();
     let good: Vec<_> = (0..100).map(|_| pool.submit(make, 0)).collect();
@@ -53,7 +53,7 @@ fn a_value_that_fails_to_travel_costs_its_item_only() {
 }
 
 #[test]
-fn in_a_map_such_an_item_has_its_error_at_its_position() {
+fn promise_04_in_a_map_such_an_item_has_its_error_at_its_position() {
     let pool = pool(2);
     let items = (0..600_u32).map(|n| if n % 100 == 7 { Bad::Encode } else { Bad::Nothing });
     for (n, result) in (0..).zip(pool.map(|_: Bad| 1, items)) {

@@ -41,7 +41,7 @@ fn check_lost(how: &str, error: &OriError) {
 }
 
 #[test]
-fn a_death_costs_exactly_the_item_that_ran() {
+fn promise_03_a_death_costs_exactly_the_item_that_ran() {
     let pool = pool(2);
     let ways = ["exit", "abort", "kill", "stack", "memory"];
     let task = |(way, n): (String, usize)| {
@@ -86,7 +86,7 @@ impl<'de> Deserialize<'de> for Fatal {
 }
 
 #[test]
-fn a_death_while_decoding_running_or_encoding_is_the_same_error() {
+fn promise_04_a_death_while_decoding_running_or_encoding_is_the_same_error() {
     let pool = pool(1);
     for decoding in [true, false] {
         let results: Vec<_> = (0..3).map(|_| pool.submit(|fatal: Fatal| fatal, Fatal { decoding })).collect();
@@ -100,7 +100,7 @@ fn a_death_while_decoding_running_or_encoding_is_the_same_error() {
 }
 
 #[test]
-fn a_finished_item_is_never_run_again() {
+fn promise_08_a_finished_item_is_never_run_again() {
     let marks = Mark::new();
     let pool = ProcessPool::builder().max_workers(1).retries(2).build().unwrap();
     let task = |(path, n): (String, u32)| {
@@ -118,7 +118,7 @@ fn a_finished_item_is_never_run_again() {
 }
 
 #[test]
-fn an_item_whose_worker_died_is_tried_again() {
+fn promise_08_an_item_whose_worker_died_is_tried_again() {
     let marks = Mark::new();
     let pool = ProcessPool::builder().max_workers(1).retries(3).build().unwrap();
     let dies_twice = |path: String| {
@@ -143,7 +143,7 @@ fn an_item_whose_worker_died_is_tried_again() {
 }
 
 #[test]
-fn random_kills_lose_only_what_was_running_and_nothing_with_retries() {
+fn promise_03_random_kills_lose_only_what_was_running_and_nothing_with_retries() {
     let items = 100_000_u64;
     for retries in [0, 3] {
         let pool = ProcessPool::builder().max_workers(2).retries(retries).build().unwrap();

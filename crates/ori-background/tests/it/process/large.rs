@@ -17,7 +17,7 @@ fn echo(payload: Payload) -> Payload {
 }
 
 #[test]
-fn large_arguments_and_results_travel_both_ways_at_once() {
+fn promise_14_large_arguments_and_results_travel_both_ways_at_once() {
     let pool = pool(2);
     let payload = Payload::from((0..BIG).map(|n| (n / 1_000) as u8).collect::<Vec<_>>());
     let futures: Vec<_> = (0..4).map(|_| pool.submit(echo, payload.clone())).collect();
@@ -27,7 +27,7 @@ fn large_arguments_and_results_travel_both_ways_at_once() {
 }
 
 #[test]
-fn cancelling_large_calls_midway_is_prompt() {
+fn promise_14_cancelling_large_calls_midway_is_prompt() {
     let pool = pool(2);
     let payload = Payload::from(vec![1; BIG]);
     let futures: Vec<_> = (0..8).map(|_| pool.submit(echo, payload.clone())).collect();
@@ -42,7 +42,7 @@ fn cancelling_large_calls_midway_is_prompt() {
 }
 
 #[test]
-fn a_death_with_a_large_message_in_flight_is_a_clean_error() {
+fn promise_05_a_death_with_a_large_message_in_flight_is_a_clean_error() {
     let pool = ProcessPool::builder().max_workers(2).build().unwrap();
     let payload = Payload::from(vec![1; 32 << 20]);
     for round in 0..10_u64 {
@@ -61,7 +61,7 @@ fn a_death_with_a_large_message_in_flight_is_a_clean_error() {
 }
 
 #[test]
-fn a_stuck_worker_blocks_nobody_else() {
+fn promise_05_a_stuck_worker_blocks_nobody_else() {
     let pool = pool(2);
     // It never reads the second message that is on its way to it.
     let never = |_: Payload| -> u32 { super::stall() };

@@ -1,18 +1,18 @@
 //! Time limits, cancelling, replacing workers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ori_background::{BackgroundFuture, ProcessPool};
 use ori_errors::ErrorKind;
-use ori_test_support::within;
+use ori_test_support::{alone_with, within};
 
 use super::results::named;
 use super::{Mark, is_alive, mark, pool};
 use crate::LONG;
 
 #[test]
-fn a_time_limit_kills_the_worker_and_the_next_task_runs() {
+fn promise_06_a_time_limit_kills_the_worker_and_the_next_task_runs() {
     let pool =
         ProcessPool::builder().max_workers(1).task_timeout(Duration::from_millis(100)).build().unwrap();
     let busy = |n: u32| {
@@ -33,7 +33,46 @@ fn a_time_limit_kills_the_worker_and_the_next_task_runs() {
 }
 
 #[test]
-fn batch_mates_of_a_late_item_are_not_charged() {
+fn promise_06_a_time_limit_kills_a_worker_that_ignores_sigterm() {
+    let name = "process::limits::promise_06_a_time_limit_kills_a_worker_that_ignores_sigterm";
+    // A signal that the shell ignores stays ignored in what it starts.
+    alone_with(name, "trap '' TERM", || {
+        let limit = Duration::from_millis(100);
+        let pool = ProcessPool::builder().max_workers(1).task_timeout(limit).build().unwrap();
+        let ignored = |()| {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap();
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap().trim();
+            u64::from_str_radix(mask, 16).unwrap() >> 14 & 1
+        };
+        assert_eq!(pool.submit(ignored, ()).result().unwrap(), 1, "the worker ignores it");
+        let stuck = pool.submit(|()| -> u32 { super::stall() }, ());
+        assert!(within(LONG, || stuck.result()).unwrap_err().is_timeout());
+        assert_eq!(pool.submit(|n: u8| n, 1).result().unwrap(), 1);
+    });
+}
+
+#[test]
+fn promise_08_an_item_that_was_late_is_tried_again() {
+    let marks = Mark::new();
+    let limit = Duration::from_millis(100);
+    let pool = ProcessPool::builder().max_workers(1).task_timeout(limit).retries(2).build().unwrap();
+    let late = |(path, times): (String, usize)| {
+        let begun = mark(&path);
+        if begun <= times {
+            super::stall();
+        }
+        begun
+    };
+    let path = marks.path();
+    let once = pool.submit(late, (path.clone(), 1));
+    assert_eq!(within(LONG, || once.result()).unwrap(), 2);
+    let always = pool.submit(late, (path, usize::MAX));
+    assert!(within(LONG, || always.result()).unwrap_err().is_timeout());
+    assert_eq!(marks.count(), 2 + 3, "once, and twice again");
+}
+
+#[test]
+fn promise_06_batch_mates_of_a_late_item_are_not_charged() {
     let marks = Mark::new();
     let limit = Duration::from_millis(200);
     let pool = ProcessPool::builder().max_workers(2).task_timeout(limit).build().unwrap();
@@ -56,7 +95,7 @@ fn batch_mates_of_a_late_item_are_not_charged() {
 }
 
 #[test]
-fn cancel_prevents_a_queued_task_and_stops_a_running_one() {
+fn promise_07_cancel_prevents_a_queued_task_and_stops_a_running_one() {
     let marks = Mark::new();
     let pool = pool(1);
     let stuck = |path: String| -> u32 {
@@ -80,8 +119,34 @@ fn cancel_prevents_a_queued_task_and_stops_a_running_one() {
     queued.into_iter().for_each(BackgroundFuture::detach);
 }
 
+/// How many results in a row came from the same process; no process comes back.
+fn runs(pids: Vec<u32>) -> Vec<usize> {
+    let runs: Vec<&[u32]> = pids.chunk_by(|a, b| a == b).collect();
+    let distinct: BTreeSet<u32> = pids.iter().copied().collect();
+    assert_eq!(distinct.len(), runs.len(), "{pids:?}");
+    runs.iter().map(|run| run.len()).collect()
+}
+
 #[test]
-fn max_tasks_per_worker_is_exact_and_drains_the_backlog() {
+fn promise_09_max_tasks_per_worker_is_exactly_so_many_then_a_new_process() {
+    for each in [1, 3, 7] {
+        let pool = || ProcessPool::builder().max_workers(1).max_tasks_per_worker(each).build().unwrap();
+        let tasks = usize::try_from(each).unwrap() * 6;
+        let exact = vec![tasks / 6; 6];
+        let pid = |_: usize| std::process::id();
+        let (one_by_one, queued, mapped) = (pool(), pool(), pool());
+        let pids = (0..tasks).map(|n| one_by_one.submit(pid, n).result().unwrap());
+        assert_eq!(runs(pids.collect()), exact, "one by one");
+        let futures: Vec<_> = (0..tasks).map(|n| queued.submit(pid, n)).collect();
+        let pids = futures.into_iter().map(|future| within(LONG, || future.result()).unwrap());
+        assert_eq!(runs(pids.collect()), exact, "queued");
+        let pids = within(LONG, move || mapped.map(pid, 0..tasks).map(Result::unwrap).collect());
+        assert_eq!(runs(pids), exact, "in batches");
+    }
+}
+
+#[test]
+fn promise_09_with_max_tasks_per_worker_the_backlog_is_drained() {
     for each in [1, 3] {
         let pool = ProcessPool::builder().max_workers(2).max_tasks_per_worker(each).build().unwrap();
         let mut pids = BTreeMap::new();
@@ -96,7 +161,7 @@ fn max_tasks_per_worker_is_exact_and_drains_the_backlog() {
 }
 
 #[test]
-fn a_worker_that_has_grown_is_replaced_after_its_task() {
+fn promise_09_a_worker_that_has_grown_is_replaced_after_its_task() {
     let pool = ProcessPool::builder().max_workers(1).max_memory_per_worker(200 << 20).build().unwrap();
     let grow = |bytes: usize| {
         std::mem::forget(std::hint::black_box(vec![1_u8; bytes]));
@@ -113,7 +178,7 @@ fn no_model() {
 }
 
 #[test]
-fn a_failing_initializer_fails_the_tasks_with_its_message() {
+fn promise_10_a_failing_initializer_fails_the_tasks_with_its_message() {
     let panics = ProcessPool::builder().max_workers(1).initializer(no_model).build().unwrap();
     let fails =
         ProcessPool::builder().max_workers(1).initializer(|| "x".parse::<u8>().map(drop)).build().unwrap();
@@ -133,7 +198,7 @@ fn a_failing_initializer_fails_the_tasks_with_its_message() {
 }
 
 #[test]
-fn deaths_before_the_greeting_open_a_breaker_instead_of_a_storm() {
+fn promise_10_deaths_before_the_greeting_open_a_breaker_instead_of_a_storm() {
     let pool = ProcessPool::builder().max_workers(2).executable("/bin/false").build().unwrap();
     let futures: Vec<_> = (0..100).map(|n| pool.submit(named, n)).collect();
     for future in futures {

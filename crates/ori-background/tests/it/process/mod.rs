@@ -1,10 +1,36 @@
-//! What process pools promise, each under its own name.
+//! What process pools promise, each under its own name and number.
+//!
+//! | promise | what it says |
+//! |---|---|
+//! | 1 | an ordered map equals the serial one, whatever the lengths of input and batches |
+//! | 2 | an item's error comes at its position, and iteration goes on |
+//! | 3 | a death costs exactly the item that ran; the pool goes on |
+//! | 4 | a death while decoding, running or encoding is the same error; `Codec` costs its item only |
+//! | 5 | a death with a large message in flight is a clean error, and blocks nobody else |
+//! | 6 | a time limit kills whatever the worker does; batch-mates are not charged |
+//! | 7 | `cancel` prevents what is queued and stops what runs |
+//! | 8 | `retries` are for items whose worker died or was late, never for those that returned |
+//! | 9 | `max_tasks_per_worker` is exact; one that has grown too large is replaced |
+//! | 10 | a failing initializer fails the tasks; deaths before the greeting open a breaker |
+//! | 11 | shutdown and drop resolve every future |
+//! | 12 | the parent's end leaves no worker; Ctrl-C reaches the parent only |
+//! | 13 | pools nest 3 deep; idle workers are used again; results may be taken in any order |
+//! | 14 | 100 MiB go both ways at once, and can be cancelled midway |
+//! | 15 | where `init` did not run nothing is started, and the error says what to write |
+//! | 16 | a large parent is not copied when a worker starts |
+//! | 17 | it works from every kind of program, and holds no test runner open |
+//! | 18 | whatever comes over the wire is a message or an error |
+//!
+//! Those of 15 that need a program without `init` are unit tests of this crate; 18, and what is
+//! said about batches of chosen size, are tests of `ori-worker`; the programs of 17, and of 15 the
+//! library in another program, are in `ori-worker/tests/outside`. `cargo xtask promises` runs them.
 
 mod codec;
 mod death;
 mod large;
 mod life;
 mod limits;
+mod parent;
 mod results;
 mod shutdown;
 

@@ -13,7 +13,7 @@ fn stuck(path: String) -> u32 {
 }
 
 #[test]
-fn shutdown_waiting_runs_everything() {
+fn promise_11_shutdown_waiting_runs_everything() {
     let pool = pool(2);
     let futures: Vec<_> = (0..500_u32).map(|n| pool.submit(|n: u32| n + 1, n)).collect();
     pool.shutdown(Shutdown::Wait);
@@ -26,7 +26,7 @@ fn shutdown_waiting_runs_everything() {
 }
 
 #[test]
-fn abandoning_and_dropping_resolve_every_future() {
+fn promise_11_abandoning_and_dropping_resolve_every_future() {
     for drops in [true, false] {
         let marks = Mark::new();
         let pool = pool(2);
@@ -47,7 +47,7 @@ fn abandoning_and_dropping_resolve_every_future() {
 }
 
 #[test]
-fn cancelling_what_is_pending_finishes_what_runs() {
+fn promise_11_cancelling_what_is_pending_finishes_what_runs() {
     let marks = Mark::new();
     let pool = pool(1);
     let task = |(path, n): (String, u32)| {
@@ -62,7 +62,7 @@ fn cancelling_what_is_pending_finishes_what_runs() {
 }
 
 #[test]
-fn dropping_a_pool_from_its_own_callback_does_not_hang() {
+fn promise_11_dropping_a_pool_from_its_own_callback_does_not_hang() {
     within(LONG, || {
         let pool = pool(1);
         let future = pool.submit(|n: u8| n, 1);
@@ -78,7 +78,9 @@ fn dropping_a_pool_from_its_own_callback_does_not_hang() {
 
 #[test]
 fn a_thousand_pools_leave_nothing() {
-    alone("process::shutdown::a_thousand_pools_leave_nothing", || {
+    // A folder for temporary files that can be removed at the end only if it is empty.
+    let own_folder = "TMPDIR=$(mktemp -d) && export TMPDIR";
+    alone_with("process::shutdown::a_thousand_pools_leave_nothing", own_folder, || {
         pool(1).submit(|n: u32| n, 1).result().unwrap();
         let check = LeakCheck::start().unwrap();
         for n in 0..1_000_u32 {
@@ -91,6 +93,7 @@ fn a_thousand_pools_leave_nothing() {
             }
         }
         check.finish();
+        std::fs::remove_dir(std::env::temp_dir()).unwrap();
     });
 }
 
