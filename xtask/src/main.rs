@@ -17,6 +17,7 @@ mod command;
 mod docs;
 mod fuzz;
 mod lint;
+mod promises;
 mod report;
 mod stress;
 mod test;
@@ -51,6 +52,9 @@ Tasks:
   stress   seeded random runs of every crate that has tests/stress.rs
              --chains N         how many chains (default 5000)
              --seed S           repeat this run (default: a new seed, printed)
+  promises the tests of what process pools promise, over and over
+             --times N          how often (default 1)
+             --busy             while every processor is busy
   fuzz     the fuzz targets in fuzz/
              --seconds N        how long each target runs (default 60)
   tidy     the house rules over the tree, file:line for each finding
@@ -91,6 +95,7 @@ fn run(args: Vec<OsString>) -> Result<ExitCode> {
         "docs" => docs::run(&mut report, &workspace, &docs::Options::parse(&mut options)?),
         "bench" => bench::run(&mut report, &workspace, &bench::Options::parse(&mut options)?),
         "stress" => stress::run(&mut report, &workspace, &stress::Options::parse(&mut options)?),
+        "promises" => promises::run(&mut report, &workspace, &promises::Options::parse(&mut options)?),
         "fuzz" => fuzz::run(&mut report, &workspace, &fuzz::Options::parse(&mut options)?),
         "tidy" => no_options(options).map(|()| tidy::run(&mut report, &workspace))?,
         "ci" => no_options(options).map(|()| ci::run(&mut report, &workspace))?,
