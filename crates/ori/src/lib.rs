@@ -113,7 +113,5 @@ pub use ori_subprocess as subprocess;
 #[doc(inline)]
 pub use {ori_macros::task, ori_worker as worker, ori_worker::init, ori_worker::test_worker};
 
-/// Compiles the examples of the README.
-#[cfg(all(doctest, feature = "poolchain"))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
+#[cfg(any(doc, doctest))]
+pub mod guide;

@@ -6,7 +6,7 @@
 //! workers that ever ran at the same time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ori_errors::catch_panic;
 
@@ -40,7 +40,8 @@ fn dispose<S>(state: S) {
 
 impl<N, F, S> Drop for Stateful<N, F, S> {
     fn drop(&mut self) {
-        std::mem::take(&mut *lock(&self.idle)).into_iter().for_each(dispose);
+        let idle = self.idle.get_mut().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(idle).into_iter().for_each(dispose);
     }
 }
 

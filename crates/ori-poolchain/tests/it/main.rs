@@ -12,6 +12,7 @@ mod async_stages;
 mod cost;
 mod drops;
 mod executor;
+mod locks;
 mod order;
 mod process_deaths;
 mod process_runs;

@@ -26,6 +26,7 @@
 //! library in another program, are in `ori-worker/tests/outside`. `cargo xtask promises` runs them.
 
 mod codec;
+mod conductor;
 mod death;
 mod large;
 mod life;

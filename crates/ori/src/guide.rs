@@ -1,0 +1,39 @@
+//! The guide: how it works inside, how to come from elsewhere, and how it compares.
+//!
+//! | page | what it answers |
+//! |---|---|
+//! | [`migration`] | I know this call of concurrent.futures, asyncio, Ori, mt.aio, rayon or procspawn: what is it here? |
+//! | [`comparison`] | What do the others do, what do they not do, and when is one of them the better choice? |
+//! | [`architecture`] | What happens inside, what always holds, and which test says so? |
+//! | [`benchmarks`], [`benchmarks_aio`] | How fast is it, beside whom, and on what machine? |
+//!
+//! The pages are the files of `docs/` in the repository. The code in them is compiled and run by the
+//! tests of this crate.
+
+// A page names its links by labels, `[text][label]`, and defines the labels at its end for those
+// who read the file. Of two definitions the first one counts: those in `links!` lead to the same
+// places on this site.
+macro_rules! page {
+    ($(#[$attribute:meta])* $name:ident, $file:literal) => {
+        $(#[$attribute])*
+        /// [architecture]: mod@super::architecture
+        /// [benchmarks]: mod@super::benchmarks
+        /// [benchmarks-aio]: mod@super::benchmarks_aio
+        /// [comparison]: mod@super::comparison
+        /// [migration]: mod@super::migration
+        #[doc = ""]
+        #[doc = include_str!(concat!("../guide/", $file))]
+        pub mod $name {}
+    };
+}
+
+page!(architecture, "architecture.md");
+page!(benchmarks, "benchmarks.md");
+page!(benchmarks_aio, "benchmarks-aio.md");
+page!(comparison, "comparison.md");
+page!(migration, "migration.md");
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
