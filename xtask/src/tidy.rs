@@ -9,6 +9,7 @@
 
 mod lexer;
 mod manifest;
+mod named_tests;
 mod prose;
 mod source;
 
@@ -82,7 +83,12 @@ fn check(tree: &Tree, workspace: &Workspace) -> Vec<Finding> {
         findings.extend(prose::machine_paths(path, text));
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("rs") => findings.extend(source::check(path, text)),
-            Some("md") => findings.extend(prose::links(path, text, |target| exists(&workspace.root, target))),
+            Some("md") => {
+                findings.extend(prose::links(path, text, |target| exists(&workspace.root, target)));
+                let source = |path: &Path| tree.get(path).map(String::as_str);
+                findings.extend(named_tests::missing(path, text, source));
+                findings.extend(named_tests::invariants(path, text));
+            }
             _ => {}
         }
     }

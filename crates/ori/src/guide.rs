@@ -16,11 +16,11 @@
 macro_rules! page {
     ($(#[$attribute:meta])* $name:ident, $file:literal) => {
         $(#[$attribute])*
-        /// [architecture]: mod@super::architecture
-        /// [benchmarks]: mod@super::benchmarks
-        /// [benchmarks-aio]: mod@super::benchmarks_aio
-        /// [comparison]: mod@super::comparison
-        /// [migration]: mod@super::migration
+        /// [architecture]: mod@crate::guide::architecture
+        /// [benchmarks]: mod@crate::guide::benchmarks
+        /// [benchmarks-aio]: mod@crate::guide::benchmarks_aio
+        /// [comparison]: mod@crate::guide::comparison
+        /// [migration]: mod@crate::guide::migration
         #[doc = ""]
         #[doc = include_str!(concat!("../guide/", $file))]
         pub mod $name {}

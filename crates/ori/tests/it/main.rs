@@ -1,6 +1,10 @@
-//! The facade's paths, and its one example that is a program of its own.
+//! The facade's paths, what only all crates together can show, and the one example that is a
+//! program of its own.
 #![forbid(unsafe_code)]
 
+ori::aio::test_worker!();
+
+mod awaiting;
 mod facade;
 mod find_duplicates;
 
