@@ -2,7 +2,7 @@
 //! program of its own.
 #![forbid(unsafe_code)]
 
-ori::aio::test_worker!();
+ori::test_worker!();
 
 mod awaiting;
 mod facade;
