@@ -33,6 +33,8 @@ mod harness;
 mod load;
 mod machine;
 mod memory;
+mod python;
+mod raw;
 mod report;
 mod runner;
 mod scenario;
@@ -44,6 +46,10 @@ use machine::Machine;
 use scenario::Size;
 
 fn main() -> ExitCode {
+    ori_worker::init();
+    raw::init();
+    #[cfg(feature = "peers")]
+    procspawn::init();
     match arguments::parse().and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {

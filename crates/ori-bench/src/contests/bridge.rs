@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use super::PLAIN;
+use super::{PLAIN, TASK};
 use crate::contest::{Contest, Contestant, Limit};
 
 /// Without a runtime.
@@ -18,7 +18,7 @@ pub(crate) const READY: Contest = Contest {
             about: "`block_on` of a tokio runtime that is kept",
             prepare: |calls| {
                 let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-                Box::new(move || (0..calls).map(|_| runtime.block_on(async { black_box(1) })).sum())
+                Box::new(move |_| (0..calls).map(|_| runtime.block_on(async { black_box(1) })).sum())
             },
             ..PLAIN
         },
@@ -27,7 +27,7 @@ pub(crate) const READY: Contest = Contest {
             about: "`ori_bridge::sync`",
             goal: Some(Limit::Nanos(100.0)),
             prepare: |calls| {
-                Box::new(move || (0..calls).map(|_| ori_bridge::sync(async { black_box(1) })).sum())
+                Box::new(move |_| (0..calls).map(|_| ori_bridge::sync(async { black_box(1) })).sum())
             },
             ..PLAIN
         },
@@ -35,7 +35,7 @@ pub(crate) const READY: Contest = Contest {
             name: "tokio-new",
             about: "a new current-thread tokio runtime for each call",
             prepare: |calls| {
-                Box::new(move || {
+                Box::new(move |_| {
                     let new = || tokio::runtime::Builder::new_current_thread().enable_all().build();
                     (0..calls).map(|_| new().expect("a runtime").block_on(async { black_box(1) })).sum()
                 })
@@ -48,11 +48,12 @@ pub(crate) const READY: Contest = Contest {
             about: "pollster 0.4 `block_on`: no timers, no sockets",
             peer: true,
             prepare: |calls| {
-                Box::new(move || (0..calls).map(|_| pollster::block_on(async { black_box(1) })).sum())
+                Box::new(move |_| (0..calls).map(|_| pollster::block_on(async { black_box(1) })).sum())
             },
             ..PLAIN
         },
     ],
+    ..TASK
 };
 
 /// In a task of a current-thread runtime, where the future has to run on another thread.
@@ -68,7 +69,7 @@ pub(crate) const CURRENT_THREAD: Contest = Contest {
             about: "`std::thread::scope` and `block_on` of a tokio runtime that is kept, on the new thread",
             prepare: |calls| {
                 let (outer, inner) = (current_thread(), tokio::runtime::Runtime::new().expect("a runtime"));
-                Box::new(move || {
+                Box::new(move |_| {
                     outer.block_on(async {
                         let call = || {
                             std::thread::scope(|scope| {
@@ -90,7 +91,7 @@ pub(crate) const CURRENT_THREAD: Contest = Contest {
             goal: Some(Limit::Nanos(10_000.0)),
             prepare: |calls| {
                 let outer = current_thread();
-                Box::new(move || {
+                Box::new(move |_| {
                     outer.block_on(async {
                         (0..calls).map(|_| ori_bridge::sync(async { black_box(1) })).sum()
                     })
@@ -99,6 +100,7 @@ pub(crate) const CURRENT_THREAD: Contest = Contest {
             ..PLAIN
         },
     ],
+    ..TASK
 };
 
 fn current_thread() -> tokio::runtime::Runtime {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ori_poolchain::PoolChain;
 
-use super::PLAIN;
+use super::{PLAIN, TASK};
 use crate::contest::{Contest, Contestant, Limit};
 
 const IN_FLIGHT: usize = 4096;
@@ -24,7 +24,7 @@ pub(crate) const SLEEPS: Contest = Contest {
             goal: Some(Limit::Nanos(1_800.0)),
             prepare: |futures| {
                 let chain = PoolChain::new().add_async(nap).max_workers(IN_FLIGHT);
-                Box::new(move || sum(&chain, futures))
+                Box::new(move |_| sum(&chain, futures))
             },
             ..PLAIN
         },
@@ -47,6 +47,7 @@ pub(crate) const SLEEPS: Contest = Contest {
             ..PLAIN
         },
     ],
+    ..TASK
 };
 
 /// Futures that never wait.
@@ -62,7 +63,7 @@ pub(crate) const READY: Contest = Contest {
             about: "`PoolChain::add_async(..).max_workers(4096)`, `execute_lazy`",
             prepare: |futures| {
                 let chain = PoolChain::new().add_async(async |n: u64| n).max_workers(IN_FLIGHT);
-                Box::new(move || sum(&chain, futures))
+                Box::new(move |_| sum(&chain, futures))
             },
             ..PLAIN
         },
@@ -85,6 +86,7 @@ pub(crate) const READY: Contest = Contest {
             ..PLAIN
         },
     ],
+    ..TASK
 };
 
 async fn nap(n: u64) -> u64 {
@@ -104,13 +106,14 @@ mod peers {
     use futures_util::{StreamExt as _, stream};
 
     use super::IN_FLIGHT;
+    use crate::contest::Run;
 
-    pub(super) fn buffered<F>(futures: u64, f: impl Fn(u64) -> F + Copy + 'static) -> Box<dyn FnMut() -> u64>
+    pub(super) fn buffered<F>(futures: u64, f: impl Fn(u64) -> F + Copy + 'static) -> Run
     where
         F: Future<Output = u64>,
     {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        Box::new(move || {
+        Box::new(move |_| {
             let all = stream::iter(0..futures).map(f).buffered(IN_FLIGHT);
             runtime.block_on(all.fold(0, async |sum, n| sum + n))
         })

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ori_subprocess::{run_process, run_process_in_background};
 
-use super::PLAIN;
+use super::{PLAIN, TASK};
 use crate::contest::{Contest, Contestant, Limit};
 
 /// `seq 1 n`; the answer is the number of bytes, line feeds included.
@@ -21,33 +21,33 @@ pub(crate) const LINES: Contest = Contest {
         Contestant {
             name: "raw-read",
             about: "`read` of 64 KiB at a time, lines not looked for: what the pipe gives",
-            prepare: |lines| Box::new(move || raw(lines)),
+            prepare: |lines| Box::new(move |_| raw(lines)),
             ..PLAIN
         },
         Contestant {
             name: "ours-bytes",
             about: "`run_process_in_background(..).stdout_bytes_function(..)`",
             goal: Some(Limit::Times(1.15)),
-            prepare: |lines| Box::new(move || ours(lines, Form::Bytes)),
+            prepare: |lines| Box::new(move |_| ours(lines, Form::Bytes)),
             ..PLAIN
         },
         Contestant {
             name: "ours-text",
             about: "`run_process_in_background(..).stdout_function(..)`",
             goal: Some(Limit::Times(1.4)),
-            prepare: |lines| Box::new(move || ours(lines, Form::Text)),
+            prepare: |lines| Box::new(move |_| ours(lines, Form::Text)),
             ..PLAIN
         },
         Contestant {
             name: "ours-lines",
             about: "`run_process(..).lines()` in a `for` loop: a `String` a line",
-            prepare: |lines| Box::new(move || owned(lines)),
+            prepare: |lines| Box::new(move |_| owned(lines)),
             ..PLAIN
         },
         Contestant {
             name: "std",
             about: "`BufReader::lines` over `std::process`",
-            prepare: |lines| Box::new(move || std_lines(lines)),
+            prepare: |lines| Box::new(move |_| std_lines(lines)),
             ..PLAIN
         },
         #[cfg(feature = "peers")]
@@ -75,6 +75,7 @@ pub(crate) const LINES: Contest = Contest {
             ..PLAIN
         },
     ],
+    ..TASK
 };
 
 fn raw(lines: u64) -> u64 {
@@ -154,10 +155,12 @@ mod peers {
 
     use futures_lite::{AsyncBufReadExt as _, StreamExt as _};
 
-    pub(super) fn tokio(lines: u64) -> Box<dyn FnMut() -> u64> {
+    use crate::contest::Run;
+
+    pub(super) fn tokio(lines: u64) -> Run {
         use tokio::io::AsyncBufReadExt as _;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-        Box::new(move || {
+        Box::new(move |_| {
             runtime.block_on(async {
                 let mut command = tokio::process::Command::new("seq");
                 command.args(["1", &lines.to_string()]).stdout(std::process::Stdio::piped());
@@ -174,8 +177,8 @@ mod peers {
         })
     }
 
-    pub(super) fn async_process(lines: u64) -> Box<dyn FnMut() -> u64> {
-        Box::new(move || {
+    pub(super) fn async_process(lines: u64) -> Run {
+        Box::new(move |_| {
             futures_lite::future::block_on(async {
                 let mut command = async_process::Command::new("seq");
                 command.args(["1", &lines.to_string()]).stdout(async_process::Stdio::piped());
@@ -192,8 +195,8 @@ mod peers {
         })
     }
 
-    pub(super) fn duct(lines: u64) -> Box<dyn FnMut() -> u64> {
-        Box::new(move || {
+    pub(super) fn duct(lines: u64) -> Run {
+        Box::new(move |_| {
             let reader = duct::cmd("seq", ["1", &lines.to_string()]).reader().expect("`seq` can be started");
             BufReader::new(reader).lines().map(|line| line.expect("text").len() as u64 + 1).sum()
         })

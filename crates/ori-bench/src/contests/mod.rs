@@ -3,13 +3,48 @@
 mod bridge;
 mod in_flight;
 mod lines;
+mod pool;
+mod pool_bytes;
+mod pool_start;
 
-use crate::contest::{Contest, Contestant};
+use crate::contest::{Contest, Contestant, Unit};
 
 /// All contests, in the order in which they run.
-pub(crate) const CONTESTS: &[Contest] =
-    &[lines::LINES, bridge::READY, bridge::CURRENT_THREAD, in_flight::SLEEPS, in_flight::READY];
+pub(crate) const CONTESTS: &[Contest] = &[
+    pool::SERIAL,
+    pool::PIPELINED,
+    pool::BATCHES,
+    pool::LONG,
+    pool::SHORT,
+    pool_bytes::ONE_WAY,
+    pool_bytes::BOTH_WAYS,
+    pool_start::SMALL,
+    pool_start::LARGE,
+    lines::LINES,
+    bridge::READY,
+    bridge::CURRENT_THREAD,
+    in_flight::SLEEPS,
+    in_flight::READY,
+];
+
+/// What every contest has that says nothing else.
+const TASK: Contest = Contest {
+    id: "",
+    title: "",
+    item: "",
+    items: 0,
+    smoke_items: 0,
+    unit: Unit::Time,
+    ballast: 0,
+    contestants: &[],
+};
 
 /// What every contestant has that says nothing else.
-const PLAIN: Contestant =
-    Contestant { name: "", about: "", peer: false, goal: None, prepare: |_| Box::new(|| 0) };
+const PLAIN: Contestant = Contestant {
+    name: "",
+    about: "",
+    peer: false,
+    goal: None,
+    missing: || None,
+    prepare: |_| Box::new(|_| 0),
+};
