@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::sync::LazyLock;
 
 use ori_background::ProcessPool;
+use ori_poolchain::PoolChain;
 
 use super::{PLAIN, TASK};
 use crate::contest::{Contest, Contestant, Limit, Run, Unit};
@@ -136,8 +137,16 @@ pub(crate) const BATCHES: Contest = Contest {
         },
         Contestant {
             name: "ours-100",
-            about: "`ProcessPool::submit(f, numbers)` with 100 numbers in a `Vec`, for all of them",
+            about: "`PoolChain::add_processpool(f).chunksize(100)`, `execute_lazy`",
             goal: Some(Limit::Share(0.4)),
+            prepare: |items| {
+                chained(PoolChain::new().add_processpool(add_one).chunksize(BATCH as usize), items)
+            },
+            ..PLAIN
+        },
+        Contestant {
+            name: "ours-vec-100",
+            about: "`ProcessPool::submit(f, numbers)` with 100 numbers in a `Vec`, for all of them",
             prepare: |items| {
                 let pool = pool();
                 Box::new(move |_| {
@@ -146,6 +155,13 @@ pub(crate) const BATCHES: Contest = Contest {
                     results.map(|numbers| numbers.iter().sum::<u64>()).sum()
                 })
             },
+            ..PLAIN
+        },
+        Contestant {
+            name: "ours",
+            about: "`PoolChain::add_processpool(f)`, `execute_lazy`: the chain chooses",
+            goal: Some(Limit::Rate(10e6)),
+            prepare: |items| chained(PoolChain::new().add_processpool(add_one), items),
             ..PLAIN
         },
         Contestant {
@@ -218,7 +234,7 @@ pub(crate) const SHORT: Contest = Contest {
 };
 
 const COMPUTING: Contest = Contest { item: "item", unit: Unit::Efficiency(WORKERS as u32), ..TASK };
-const SEQUENTIAL: Contestant = Contestant { name: "sequential", about: "a plain loop", ..PLAIN };
+const SEQUENTIAL: Contestant = Contestant { name: "loop", about: "a plain loop in this process", ..PLAIN };
 const OURS: Contestant =
     Contestant { name: "ours", about: "`ProcessPool::map(f, items)`, two workers", ..PLAIN };
 
@@ -237,6 +253,14 @@ fn add_one(n: u64) -> u64 {
 #[expect(clippy::needless_pass_by_value, reason = "a worker owns what it is sent")]
 fn add_ones(numbers: Vec<u64>) -> Vec<u64> {
     numbers.iter().map(|n| n + 1).collect()
+}
+
+fn chained(chain: PoolChain<u64, u64>, items: u64) -> Run {
+    let chain = chain.max_workers(WORKERS);
+    Box::new(move |_| {
+        let results = chain.execute_lazy(0..items).expect("the chain is sound");
+        results.map(|result| result.expect("it adds")).sum()
+    })
 }
 
 fn batches(items: u64) -> impl Iterator<Item = Vec<u64>> {
