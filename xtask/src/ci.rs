@@ -2,13 +2,16 @@
 
 use crate::report::Report;
 use crate::workspace::Workspace;
-use crate::{bench, docs, lint, stress, test};
+use crate::{api, bench, docs, features, lint, package, stress, test};
 
 /// The other verbs in the order in which they find mistakes soonest.
 pub(crate) fn run(report: &mut Report, workspace: &Workspace) {
     lint::run(report, workspace);
+    features::run(report, workspace, &features::Options::default());
     test::run(report, workspace);
+    api::run(report, workspace, &api::Options::default());
     docs::run(report, workspace, &docs::Options::default());
+    package::run(report, workspace, &package::Options::short());
     bench::run(report, workspace, &bench::Options::smoke());
     stress::run(report, workspace, &stress::Options::short());
 }

@@ -20,6 +20,7 @@ pub(crate) struct Cmd {
     args: Vec<String>,
     env: Vec<(String, String)>,
     limit: Duration,
+    expected: Option<String>,
 }
 
 impl Cmd {
@@ -30,6 +31,7 @@ impl Cmd {
             args: Vec::new(),
             env: Vec::new(),
             limit: Duration::from_secs(20 * 60),
+            expected: None,
         }
     }
 
@@ -56,11 +58,17 @@ impl Cmd {
         self
     }
 
-    /// Whether the command runs and succeeds; its output is thrown away.
+    /// Sets what the output of [`succeeds`](Self::succeeds) must begin with.
+    pub(crate) fn expecting(mut self, start: &str) -> Self {
+        self.expected = Some(start.to_owned());
+        self
+    }
+
+    /// Whether the command runs, succeeds and prints what is expected; its output is not shown.
     pub(crate) fn succeeds(&self, root: &Path) -> bool {
-        let mut command = self.prepare(root);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
+        let Ok(output) = self.prepare(root).output() else { return false };
+        let start = self.expected.as_deref().unwrap_or("");
+        output.status.success() && output.stdout.starts_with(start.as_bytes())
     }
 
     /// The standard output of the command, if it succeeds; what it complains about is shown.
@@ -195,6 +203,15 @@ mod tests {
         let table = [(2, 1), (3, 2), (4, 3), (5, 1), (6, 9)];
         assert_eq!(descendants(2, &table), [3, 4]);
         assert_eq!(descendants(6, &table), [0_u32; 0]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_probe_can_want_a_certain_version() {
+        let probe = Cmd::new("echo").args(["rustc 1.95.0"]);
+        assert!(probe.succeeds(Path::new(".")));
+        assert!(probe.clone().expecting("rustc 1.95.").succeeds(Path::new(".")));
+        assert!(!probe.expecting("rustc 1.9.").succeeds(Path::new(".")));
     }
 
     #[cfg(unix)]

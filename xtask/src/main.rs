@@ -11,12 +11,15 @@
     reason = "a command-line program talks to its terminal"
 )]
 
+mod api;
 mod bench;
 mod ci;
 mod command;
 mod docs;
+mod features;
 mod fuzz;
 mod lint;
+mod package;
 mod promises;
 mod report;
 mod stress;
@@ -41,6 +44,8 @@ Usage: cargo xtask <TASK> [--strict] [OPTIONS]
 Tasks:
   lint     rustfmt, clippy for three feature settings, tidy, cargo-deny, the oldest supported Rust
   test     unit, integration and documentation tests, then every example
+  api      the public API of each crate against the listing in its api.txt
+             --update           write the listings anew
   docs     the documentation of every crate, warnings denied
              --open             show it in the browser
   bench    the benchmarks in ori-bench, which gets all other options as they are
@@ -49,6 +54,10 @@ Tasks:
              --peers            also build and run the competitors; alone, it writes
                                 docs/benchmarks.md
              --write FILE       write the tables there
+  features each published crate by itself, under combinations of its features
+             --all              under all combinations
+  package  what would be published, built from the packages; cargo-semver-checks
+             --no-verify        only pack, build nothing
   stress   seeded random runs of every crate that has tests/stress.rs
              --chains N         how many chains (default 5000)
              --seed S           repeat this run (default: a new seed, printed)
@@ -58,7 +67,7 @@ Tasks:
   fuzz     the fuzz targets in fuzz/
              --seconds N        how long each target runs (default 60)
   tidy     the house rules over the tree, file:line for each finding
-  ci       lint, test, docs, bench --smoke and a short stress run
+  ci       lint, features, test, api, docs, package --no-verify, bench --smoke and a short stress run
   help     this text
 
 Options of every task:
@@ -92,8 +101,11 @@ fn run(args: Vec<OsString>) -> Result<ExitCode> {
     match task.as_str() {
         "lint" => no_options(options).map(|()| lint::run(&mut report, &workspace))?,
         "test" => no_options(options).map(|()| test::run(&mut report, &workspace))?,
+        "api" => api::run(&mut report, &workspace, &api::Options::parse(&mut options)?),
         "docs" => docs::run(&mut report, &workspace, &docs::Options::parse(&mut options)?),
         "bench" => bench::run(&mut report, &workspace, &bench::Options::parse(&mut options)?),
+        "features" => features::run(&mut report, &workspace, &features::Options::parse(&mut options)?),
+        "package" => package::run(&mut report, &workspace, &package::Options::parse(&mut options)?),
         "stress" => stress::run(&mut report, &workspace, &stress::Options::parse(&mut options)?),
         "promises" => promises::run(&mut report, &workspace, &promises::Options::parse(&mut options)?),
         "fuzz" => fuzz::run(&mut report, &workspace, &fuzz::Options::parse(&mut options)?),

@@ -54,20 +54,32 @@ impl Report {
 
     /// Runs one step that is a command.
     pub(crate) fn command(&mut self, step: &str, command: &Cmd) {
+        self.commands(step, std::slice::from_ref(command));
+    }
+
+    /// Runs one step that is several commands, up to the first that fails.
+    pub(crate) fn commands(&mut self, step: &str, commands: &[Cmd]) {
         let root = self.root.clone();
-        self.step(step, &command.to_string(), || match command.run(&root) {
-            Ok(()) => Outcome::Ok,
-            Err(why) => Outcome::Failed(why),
+        self.step(step, &shown(commands), || {
+            match commands.iter().try_for_each(|command| command.run(&root)) {
+                Ok(()) => Outcome::Ok,
+                Err(why) => Outcome::Failed(why),
+            }
         });
     }
 
     /// Runs one step that is a command and needs `tool`; skipped if that is not installed.
     pub(crate) fn command_with(&mut self, tool: &Tool, step: &str, command: &Cmd) {
+        self.commands_with(tool, step, std::slice::from_ref(command));
+    }
+
+    /// The same for several commands.
+    pub(crate) fn commands_with(&mut self, tool: &Tool, step: &str, commands: &[Cmd]) {
         if tool.probe.succeeds(&self.root) {
-            self.command(step, command);
+            self.commands(step, commands);
         } else {
             let outcome = Outcome::Missing { tool: tool.name.clone(), install: tool.install.clone() };
-            self.step(step, &command.to_string(), || outcome);
+            self.step(step, &shown(commands), || outcome);
         }
     }
 
@@ -128,6 +140,11 @@ impl Report {
         }
         table
     }
+}
+
+/// The commands, one below the other as they are typed.
+fn shown(commands: &[Cmd]) -> String {
+    commands.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n$ ")
 }
 
 impl Outcome {

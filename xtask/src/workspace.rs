@@ -20,6 +20,10 @@ use tinyjson::JsonValue;
 use crate::Result;
 use crate::command::Cmd;
 
+/// What a crate that people can find in the registry tells about itself.
+pub(crate) const ABOUT: [&str; 7] =
+    ["description", "license", "readme", "documentation", "keywords", "categories", "rust_version"];
+
 /// The workspace, its root and its crates in the order of their names.
 #[derive(Debug)]
 pub(crate) struct Workspace {
@@ -32,7 +36,10 @@ pub(crate) struct Workspace {
 #[derive(Debug, Default)]
 pub(crate) struct Package {
     pub(crate) name: String,
-    pub(crate) description: Option<String>,
+    /// What stands under `[package]`, for people and search engines: a text is a list of one.
+    pub(crate) about: BTreeMap<&'static str, Vec<String>>,
+    /// The features that docs.rs switches on beside the default ones; `None` for all.
+    pub(crate) docs_features: Option<Vec<String>>,
     pub(crate) published: bool,
     pub(crate) in_default_members: bool,
     pub(crate) rust_version: Option<String>,
@@ -85,14 +92,25 @@ impl Workspace {
     ///
     /// `--all-features` would build the competitors of the benchmarks and want C libraries.
     pub(crate) fn all_features(&self) -> Vec<String> {
-        let on_request = self.on_request();
         let features: Vec<String> = self
             .packages
             .iter()
-            .flat_map(|package| package.features.keys().map(|feature| format!("{}/{feature}", package.name)))
-            .filter(|feature| !feature.ends_with("/default") && !on_request.contains(feature))
+            .flat_map(|package| {
+                self.features(package).into_iter().map(|feature| format!("{}/{feature}", package.name))
+            })
             .collect();
         if features.is_empty() { Vec::new() } else { vec!["--features".to_owned(), features.join(",")] }
+    }
+
+    /// The features of a crate that a Rust toolchain can build; without `default`, which is only a
+    /// selection of them.
+    pub(crate) fn features<'a>(&self, package: &'a Package) -> Vec<&'a str> {
+        let on_request = self.on_request();
+        let features = package.features.keys().map(String::as_str);
+        features
+            .filter(|&feature| feature != "default")
+            .filter(|feature| !on_request.contains(&format!("{}/{feature}", package.name)))
+            .collect()
     }
 
     /// The features of `target` that [`all_features`](Self::all_features) leaves off.
@@ -149,11 +167,15 @@ impl Workspace {
 impl Package {
     fn parse(json: &JsonValue, root: &Path, default_members: &[String]) -> Option<Self> {
         let tasks = field(json, "metadata").and_then(|metadata| field(metadata, "xtask"));
+        let docs = field(json, "metadata").and_then(|metadata| field(field(metadata, "docs")?, "rs"));
         let relative =
             |path: String| Path::new(&path).strip_prefix(root).map_or(path.clone().into(), Path::to_path_buf);
         Some(Self {
             name: string(json, "name")?,
-            description: string(json, "description"),
+            about: ABOUT.iter().map(|&key| (key, texts(field(json, key)))).collect(),
+            docs_features: docs
+                .is_none_or(|docs| field(docs, "all-features").is_none())
+                .then(|| strings(docs.and_then(|docs| field(docs, "features")))),
             // `publish = false` is an empty list of registries; no word on it is null.
             published: field(json, "publish")
                 .is_none_or(|publish| publish.is_null() || !list(Some(publish)).is_empty()),
@@ -222,6 +244,11 @@ fn list(json: Option<&JsonValue>) -> &[JsonValue] {
 
 fn strings(json: Option<&JsonValue>) -> Vec<String> {
     list(json).iter().filter_map(|item| item.get::<String>().cloned()).collect()
+}
+
+/// A text or a list of texts.
+fn texts(json: Option<&JsonValue>) -> Vec<String> {
+    json.and_then(|json| json.get::<String>()).map_or_else(|| strings(json), |text| vec![text.clone()])
 }
 
 fn map_of_strings(json: Option<&JsonValue>) -> BTreeMap<String, Vec<String>> {

@@ -120,3 +120,8 @@ pub mod hdf5_c {
     #[doc(inline)]
     pub use crate::hdf5::c::{CreateFileH5, create_file_h5};
 }
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

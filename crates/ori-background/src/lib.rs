@@ -39,3 +39,8 @@ pub use executor::{Executor, Job, Shutdown};
 pub use future::{AsCompleted, BackgroundFuture, Promise, ReturnWhen, as_completed, wait};
 pub use process::{ProcessFn, ProcessMap, ProcessPool, ProcessPoolBuilder, run_in_background_process};
 pub use thread_pool::{Map, ThreadPool, ThreadPoolBuilder};
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -65,3 +65,8 @@ pub use ori_errors::{ErrorKind, OriError, Result};
 pub use portal::{Portal, PortalTask};
 pub use runtime::runtime;
 pub use unblock::unblock;
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

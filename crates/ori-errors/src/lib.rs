@@ -30,3 +30,8 @@ mod unwind;
 pub use error::{OriError, Result};
 pub use kind::ErrorKind;
 pub use unwind::catch_panic;
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

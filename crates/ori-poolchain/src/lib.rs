@@ -56,3 +56,8 @@ pub use results::Results;
 pub use stats::{ChainStats, StageStats};
 #[cfg(feature = "async")]
 pub use stream::ResultStream;
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

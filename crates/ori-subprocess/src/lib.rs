@@ -134,3 +134,8 @@ pub fn run_process_in_background<S: AsRef<OsStr>>(command: impl IntoIterator<Ite
 pub fn run_process<S: AsRef<OsStr>>(command: impl IntoIterator<Item = S>) -> ProcessBuilder {
     ProcessBuilder::new(command)
 }
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::Finding;
-use crate::workspace::Package;
+use crate::workspace::{ABOUT, Package};
 
 /// The facade: its name is taken in the registry, so that its folder is named after its library.
 const FACADE: &str = "ori-rs";
@@ -93,13 +93,28 @@ fn listing(package: &Package, manifest: &str) -> Vec<Finding> {
     }
     let line = entries(manifest).find(|entry| entry.key == "name").map_or(1, |entry| entry.line);
     let mut findings = Vec::new();
-    if package.description.as_ref().is_none_or(|description| description.trim().is_empty()) {
-        findings.push(Finding::new(
-            &package.manifest,
-            line,
-            "description",
-            "a published crate has a description",
-        ));
+    let is_missing =
+        |key: &&&str| package.about.get(**key).is_none_or(|texts| texts.concat().trim().is_empty());
+    for key in ABOUT.iter().filter(is_missing) {
+        let message = format!("a published crate has {}", key.replace('_', "-"));
+        findings.push(Finding::new(&package.manifest, line, "about", message));
+    }
+    if let Some(shown) = &package.docs_features {
+        let by_default = package.features.get("default").map_or(&[][..], Vec::as_slice);
+        let hidden = |feature: &&String| {
+            *feature != "default"
+                && ![shown, by_default, &package.on_request].iter().any(|list| list.contains(feature))
+        };
+        if shown.is_empty() {
+            let message =
+                "a published crate has `all-features = true` in [package.metadata.docs.rs], or `features`";
+            findings.push(Finding::new(&package.manifest, line, "docs-features", message));
+        }
+        for feature in package.features.keys().filter(hidden) {
+            let message =
+                format!("docs.rs would not show the feature `{feature}`: see [package.metadata.docs.rs]");
+            findings.push(Finding::new(&package.manifest, line, "docs-features", message));
+        }
     }
     if !package.in_default_members {
         let message = "a published crate belongs to `default-members` in the root Cargo.toml";
@@ -172,7 +187,7 @@ mod tests {
     fn package() -> Package {
         Package {
             name: "ori-a".into(),
-            description: Some("A crate".into()),
+            about: ABOUT.iter().map(|&key| (key, vec!["x".to_owned()])).collect(),
             published: true,
             in_default_members: true,
             manifest: "crates/ori-a/Cargo.toml".into(),
@@ -209,10 +224,32 @@ mod tests {
     }
 
     #[test]
-    fn a_published_crate_has_a_description_and_is_built_by_default() {
-        let bare = Package { description: None, in_default_members: false, ..package() };
-        assert_eq!(rules(&bare, GOOD), ["description", "default-members"]);
+    fn a_published_crate_tells_about_itself_and_is_built_by_default() {
+        let mut bare = Package { in_default_members: false, ..package() };
+        bare.about.insert("description", vec![" ".into()]);
+        bare.about.remove("keywords");
+        let findings = check(&bare, GOOD);
+        let messages: Vec<&str> = findings.iter().map(|finding| finding.message.as_str()).collect();
+        assert!(messages[0].ends_with("description") && messages[1].ends_with("keywords"), "{messages:?}");
+        assert_eq!(findings[2].rule, "default-members");
         assert_eq!(rules(&Package { published: false, ..bare }, GOOD), [""; 0]);
+    }
+
+    #[test]
+    fn docs_show_every_feature_that_they_can() {
+        let features = ["a", "b", "c", "default"].map(|name| (name.to_owned(), vec!["a".to_owned()]));
+        let package = Package { features: features.into(), on_request: vec!["c".into()], ..package() };
+        let shown = |features: &[&str]| Package {
+            docs_features: Some(features.iter().map(|&feature| feature.to_owned()).collect()),
+            features: package.features.clone(),
+            on_request: package.on_request.clone(),
+            about: package.about.clone(),
+            ..self::package()
+        };
+        assert_eq!(rules(&package, GOOD), [""; 0]);
+        assert_eq!(rules(&shown(&["b"]), GOOD), [""; 0]);
+        assert_eq!(rules(&shown(&["a"]), GOOD), ["docs-features"]);
+        assert_eq!(rules(&shown(&[]), GOOD), ["docs-features", "docs-features"]);
     }
 
     #[test]
