@@ -48,7 +48,7 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, options: &Options)
         .env("RUSTDOCFLAGS", "-Z unstable-options --output-format json");
     let shown = program.strip_prefix(&workspace.root).unwrap_or(&program);
     let compare = Cmd::new(shown.to_string_lossy()).args(options.update.then_some("--update")).args(
-        workspace.packages.iter().filter(|package| package.published).filter_map(|package| {
+        workspace.published().filter_map(|package| {
             let library = package.targets.iter().find(|target| target.is_library())?;
             let json = workspace.target_dir.join(format!("doc/{}.json", library.name.replace('-', "_")));
             let json = json.strip_prefix(&workspace.root).unwrap_or(&json);

@@ -2,12 +2,13 @@
 
 use crate::report::Report;
 use crate::workspace::Workspace;
-use crate::{api, bench, docs, features, lint, package, stress, test};
+use crate::{api, bench, docs, features, lint, package, platforms, stress, test};
 
 /// The other verbs in the order in which they find mistakes soonest.
 pub(crate) fn run(report: &mut Report, workspace: &Workspace) {
     lint::run(report, workspace);
     features::run(report, workspace, &features::Options::default());
+    platforms::run(report, workspace);
     test::run(report, workspace);
     api::run(report, workspace, &api::Options::default());
     docs::run(report, workspace, &docs::Options::default());

@@ -58,17 +58,17 @@ impl Cmd {
         self
     }
 
-    /// Sets what the output of [`succeeds`](Self::succeeds) must begin with.
-    pub(crate) fn expecting(mut self, start: &str) -> Self {
-        self.expected = Some(start.to_owned());
+    /// Sets what must be in the output for [`succeeds`](Self::succeeds).
+    pub(crate) fn expecting(mut self, text: &str) -> Self {
+        self.expected = Some(text.to_owned());
         self
     }
 
     /// Whether the command runs, succeeds and prints what is expected; its output is not shown.
     pub(crate) fn succeeds(&self, root: &Path) -> bool {
         let Ok(output) = self.prepare(root).output() else { return false };
-        let start = self.expected.as_deref().unwrap_or("");
-        output.status.success() && output.stdout.starts_with(start.as_bytes())
+        let text = self.expected.as_deref().unwrap_or("");
+        output.status.success() && String::from_utf8_lossy(&output.stdout).contains(text)
     }
 
     /// The standard output of the command, if it succeeds; what it complains about is shown.

@@ -43,7 +43,7 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, options: &Options)
         probe: Cmd::cargo("clippy --version"),
         install: "rustup component add clippy".to_owned(),
     };
-    for package in workspace.packages.iter().filter(|package| package.published) {
+    for package in workspace.published() {
         let features = workspace.features(package);
         let sets = if options.all { many(&features) } else { few(&features) };
         let commands: Vec<Cmd> = sets.iter().map(|set| command(package, set)).collect();

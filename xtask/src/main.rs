@@ -20,6 +20,7 @@ mod features;
 mod fuzz;
 mod lint;
 mod package;
+mod platforms;
 mod promises;
 mod report;
 mod stress;
@@ -56,6 +57,7 @@ Tasks:
              --write FILE       write the tables there
   features each published crate by itself, under combinations of its features
              --all              under all combinations
+  platforms  the libraries as macOS and Windows see them, where their targets are installed
   package  what would be published, built from the packages; cargo-semver-checks
              --no-verify        only pack, build nothing
   stress   seeded random runs of every crate that has tests/stress.rs
@@ -67,7 +69,7 @@ Tasks:
   fuzz     the fuzz targets in fuzz/
              --seconds N        how long each target runs (default 60)
   tidy     the house rules over the tree, file:line for each finding
-  ci       lint, features, test, api, docs, package --no-verify, bench --smoke and a short stress run
+  ci       lint, features, platforms, test, api, docs, package --no-verify, bench --smoke and a short stress run
   help     this text
 
 Options of every task:
@@ -106,6 +108,7 @@ fn run(args: Vec<OsString>) -> Result<ExitCode> {
         "bench" => bench::run(&mut report, &workspace, &bench::Options::parse(&mut options)?),
         "features" => features::run(&mut report, &workspace, &features::Options::parse(&mut options)?),
         "package" => package::run(&mut report, &workspace, &package::Options::parse(&mut options)?),
+        "platforms" => no_options(options).map(|()| platforms::run(&mut report, &workspace))?,
         "stress" => stress::run(&mut report, &workspace, &stress::Options::parse(&mut options)?),
         "promises" => promises::run(&mut report, &workspace, &promises::Options::parse(&mut options)?),
         "fuzz" => fuzz::run(&mut report, &workspace, &fuzz::Options::parse(&mut options)?),

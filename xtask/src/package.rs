@@ -44,7 +44,7 @@ impl Options {
 pub(crate) fn run(report: &mut Report, workspace: &Workspace, options: &Options) {
     // What is packed is what lies here, committed or not.
     let command = Cmd::cargo("package --quiet --allow-dirty")
-        .args(published(workspace))
+        .args(workspace.select_published())
         .args(options.short.then_some("--no-verify"))
         .limit(LIMIT);
     let step = if options.short { "package, without building" } else { "package" };
@@ -56,7 +56,7 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, options: &Options)
 
 /// Whether the version number says what a release would break. It needs something to compare with.
 fn semver(report: &mut Report, workspace: &Workspace) {
-    let first = workspace.packages.iter().find(|package| package.published);
+    let first = workspace.published().next();
     let is_published = first.is_some_and(|package| {
         // From outside of the workspace, where the name can only mean the registry's.
         let info = Cmd::cargo("info --quiet --registry crates-io").args([&package.name]);
@@ -74,12 +74,6 @@ fn semver(report: &mut Report, workspace: &Workspace) {
     report.command_with(
         &tool,
         "semver",
-        &Cmd::cargo("semver-checks").args(published(workspace)).limit(LIMIT),
+        &Cmd::cargo("semver-checks").args(workspace.select_published()).limit(LIMIT),
     );
-}
-
-/// `--package` for each crate that is published.
-fn published(workspace: &Workspace) -> Vec<String> {
-    let packages = workspace.packages.iter().filter(|package| package.published);
-    packages.flat_map(|package| ["--package".to_owned(), package.name.clone()]).collect()
 }

@@ -102,6 +102,16 @@ impl Workspace {
         if features.is_empty() { Vec::new() } else { vec!["--features".to_owned(), features.join(",")] }
     }
 
+    /// The crates that are published.
+    pub(crate) fn published(&self) -> impl Iterator<Item = &Package> {
+        self.packages.iter().filter(|package| package.published)
+    }
+
+    /// The arguments that select them.
+    pub(crate) fn select_published(&self) -> Vec<String> {
+        self.published().flat_map(|package| ["--package".to_owned(), package.name.clone()]).collect()
+    }
+
     /// The features of a crate that a Rust toolchain can build; without `default`, which is only a
     /// selection of them.
     pub(crate) fn features<'a>(&self, package: &'a Package) -> Vec<&'a str> {

@@ -50,7 +50,7 @@
 //! | `tempdir` | [`mkdtemp`] |
 //! | `queue` | [`Queue`], [`qput_aio`], [`qget_aio`] |
 //! | `aproc` | [`AprocManager`] |
-//! | `bgprocess` | [`BgProcess`] |
+//! | `bgprocess` | [`BgProcess`]; Linux only, `Unsupported` elsewhere |
 //! | `npz`, `hdf5` | files of arrays |
 //! | `report` | where an error goes that nobody waits for |
 //! | `interactive` | [`interactive()`](interactive()) |
@@ -67,7 +67,6 @@
 #![forbid(unsafe_code)]
 
 mod aproc;
-#[cfg(target_os = "linux")]
 mod bgprocess;
 mod context;
 mod delayed;
@@ -91,7 +90,6 @@ mod wait;
 mod write;
 
 pub use aproc::{AprocManager, AprocOutput, HandleException};
-#[cfg(target_os = "linux")]
 pub use bgprocess::{BgEvent, BgProcess, MessageHandler, OutputStream};
 pub use context::Context;
 pub use delayed::{DelayedWrite, json_save_delayed, write_binary_delayed, write_text_delayed};
@@ -104,7 +102,6 @@ pub use moves::{safe_chmod, safe_chmod_and_rename, safe_rename, wait_until_file_
 #[cfg(feature = "npz")]
 pub use npz::{Npz, ReadableElement, WritableElement, npz_load, npz_save};
 pub use ori_errors::{ErrorKind, OriError, Result};
-#[cfg(target_os = "linux")]
 pub use ori_worker::{init, test_worker};
 #[doc(inline)]
 pub use path::{exists, make_dirs, relative_symlink, remove, rename, stat};

@@ -1,8 +1,9 @@
 //! How a command ended: [`Exit`], and [`Output`] with what it wrote.
 
 use std::borrow::Cow;
-use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
+
+use crate::system::signal_of;
 
 /// How a command ended.
 ///
@@ -48,7 +49,7 @@ impl Exit {
 
     pub(crate) fn new(status: ExitStatus, killed: bool, code_on_killed: Option<i32>, drained: bool) -> Self {
         let code = status.code().or(code_on_killed.filter(|_| killed));
-        Self { code, signal: status.signal(), killed, drained }
+        Self { code, signal: signal_of(status), killed, drained }
     }
 }
 

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use async_io::Timer;
 use futures_lite::FutureExt as _;
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use crate::members;
+use crate::system::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 /// How long an init process that reaps its orphans takes for it.
 const ORPHAN_REAPED: Duration = Duration::from_millis(4);

@@ -1,12 +1,10 @@
 //! From a [`ProcessBuilder`] to a command that runs.
 
 use std::io;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
-use async_io::Async;
 use async_process::{Command, Stdio};
 use ori_errors::{ErrorKind, OriError, Result, catch_panic};
 
@@ -14,6 +12,7 @@ use crate::group::Group;
 use crate::process::Shared;
 use crate::pump::{Outcome, Pump, PumpOptions, Reader};
 use crate::sink::{Failure, Sink, Troubles};
+use crate::system;
 use crate::{BackgroundProcess, Exit, Output, ProcessBuilder};
 
 /// Starts a thread, which starts the command and serves it.
@@ -112,14 +111,14 @@ fn spawn(mut builder: ProcessBuilder) -> Result<Pump> {
 /// One pipe for both streams is the only thing that keeps their order.
 fn merge(command: &mut Command) -> io::Result<Reader> {
     let (reader, writer) = io::pipe()?;
-    let reader = Async::new(reader)?;
     command.stdout(writer.try_clone()?).stderr(writer);
-    Ok(Box::pin(reader))
+    system::reader(reader)
 }
 
 fn prepare(builder: &ProcessBuilder) -> Command {
     let mut command = std::process::Command::new(&builder.command[0]);
-    command.args(&builder.command[1..]).process_group(0);
+    command.args(&builder.command[1..]);
+    system::lead_group(&mut command);
     if let Some(path) = &builder.current_dir {
         command.current_dir(path);
     }

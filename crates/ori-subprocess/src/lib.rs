@@ -68,11 +68,13 @@
 //! | `members` | whether anything in a group still runs |
 //! | `process` | [`BackgroundProcess`]: the handle |
 //! | `exit` | [`Exit`] and [`Output`] |
+//! | `system` | what differs between Unix and other systems |
 //! | `sys` | what runs between fork and exec |
+//!
+//! For Unix. Elsewhere it compiles, and a command that is started is an error of kind
+//! [`Unsupported`](ErrorKind::Unsupported): there are no process groups, without which what a
+//! command has started could not be stopped.
 #![deny(unsafe_code)]
-
-#[cfg(not(unix))]
-compile_error!("ori-subprocess needs process groups, which it knows on Unix only");
 
 use std::ffi::OsStr;
 
@@ -89,6 +91,7 @@ mod stream;
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "`pre_exec` is unsafe, and only it runs between fork and exec")]
 mod sys;
+mod system;
 mod validation;
 
 pub use builder::ProcessBuilder;

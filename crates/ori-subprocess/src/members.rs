@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use rustix::process::Pid;
+use crate::system::Pid;
 
 /// Whether a member of the group has not ended. Reads all of `/proc`: tens of microseconds for each
 /// hundred processes. Where there is no `/proc`, the answer is yes.

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use ori_errors::{ErrorKind, OriError, Result};
 
 use crate::ProcessBuilder;
+use crate::system::HAS_GROUPS;
 
 impl ProcessBuilder {
     pub(crate) fn validate(&self) -> Result<()> {
@@ -40,6 +41,10 @@ impl ProcessBuilder {
             return bad(
                 "merge_stderr: the lines go to the function for stdout, so stderr_function is never called",
             );
+        }
+        if !HAS_GROUPS {
+            let message = "commands need process groups, which only Unix has";
+            return Err(OriError::new(ErrorKind::Unsupported, message).with_command(self.shown()));
         }
         if self.die_with_parent && !cfg!(target_os = "linux") {
             let message = "die_with_parent exists on Linux only";

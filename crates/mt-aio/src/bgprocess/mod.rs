@@ -12,11 +12,13 @@
 //! | `request` | a message under way, and what becomes of its reply |
 //! | `postman` | the thread that takes output and replies |
 //! | `output` | what comes out of the child, as text |
+//! | `sources` | what the postman waits for |
 
 mod event;
 mod output;
 mod postman;
 mod request;
+mod sources;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -132,8 +134,9 @@ impl<H: MessageHandler> BgProcess<H> {
     ///
     /// # Errors
     /// What `start` returned, as an error of kind `Task`, or `Panicked`; `WorkerLost` when the child
-    /// died in it. `NoInteractiveProcessPools` where processes cannot be started, `Spawn` when this
-    /// one could not, `Codec` when the context cannot be encoded.
+    /// died in it. `NoInteractiveProcessPools` where processes cannot be started, `Unsupported` on
+    /// systems other than Linux, `Spawn` when this one could not be started, `Codec` when the context
+    /// cannot be encoded.
     ///
     /// ```
     /// # struct Never;
@@ -151,6 +154,7 @@ impl<H: MessageHandler> BgProcess<H> {
     /// # }
     /// ```
     pub fn start(context: H::Context) -> Result<Self> {
+        ori_worker::check_ready()?;
         let failed =
             |error| OriError::new(ErrorKind::Spawn, "cannot capture the child's output").with_source(error);
         let (postman, mail) = postman::hire().map_err(failed)?;

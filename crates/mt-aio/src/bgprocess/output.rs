@@ -1,9 +1,9 @@
 //! [`Output`]: what comes out of a child, as text.
 
 use std::io::{self, PipeReader, Read};
-use std::os::fd::{AsFd, BorrowedFd};
 
 use super::event::OutputStream;
+use super::sources::waiting;
 
 /// One stream of a child.
 #[derive(Debug)]
@@ -22,8 +22,7 @@ impl Output {
     /// Gives what is there now; `None` at the end. Waits for the first byte if there is none.
     pub(super) fn take(&mut self) -> Option<String> {
         // No more than this: a child that prints without end would keep us here.
-        let waiting = rustix::io::ioctl_fionread(&self.pipe).unwrap_or(0);
-        let waiting = usize::try_from(waiting).unwrap_or(usize::MAX).clamp(1, 1 << 20);
+        let waiting = usize::try_from(waiting(&self.pipe)).unwrap_or(usize::MAX).clamp(1, 1 << 20);
         let mut bytes = std::mem::take(&mut self.started);
         let start = bytes.len();
         bytes.resize(start + waiting, 0);
@@ -46,13 +45,12 @@ impl Output {
 
     /// Whether something has been printed that was not taken yet.
     pub(super) fn is_waiting(&self) -> bool {
-        rustix::io::ioctl_fionread(&self.pipe).is_ok_and(|waiting| waiting > 0)
+        waiting(&self.pipe) > 0
     }
-}
 
-impl AsFd for Output {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pipe.as_fd()
+    #[cfg(target_os = "linux")]
+    pub(super) fn pipe(&self) -> &PipeReader {
+        &self.pipe
     }
 }
 

@@ -6,18 +6,16 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use ori_errors::{ErrorKind, OriError, Result, catch_panic};
 use ori_worker::{Conductor, Replies};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::event::{BgEvent, Listener, OutputStream};
 use super::output::Output;
 use super::request::Settle;
+use super::sources::{Bell, End, Ready, wait};
 
 /// How much output is kept for the first who listens, in bytes.
 const KEPT: usize = 1 << 20;
@@ -42,7 +40,7 @@ pub(super) enum Note {
 pub(super) struct Mail {
     state: Mutex<State>,
     /// Readable when there are notes.
-    bell: OwnedFd,
+    bell: Bell,
 }
 
 #[derive(Default)]
@@ -83,8 +81,7 @@ impl Death {
 impl Mail {
     pub(super) fn put(&self, note: Note) {
         self.state().notes.push_back(note);
-        // Fails only when the bell has been rung 2⁶⁴ times.
-        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+        self.bell.ring();
     }
 
     pub(super) fn sent(&self) {
@@ -118,7 +115,7 @@ impl Mail {
 pub(super) struct Hired;
 
 pub(super) fn hire() -> io::Result<(Hired, Arc<Mail>)> {
-    let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+    let bell = Bell::new()?;
     Ok((Hired, Arc::new(Mail { state: Mutex::default(), bell })))
 }
 
@@ -193,7 +190,7 @@ struct Round {
     conductor: Arc<Conductor>,
     outputs: Vec<Output>,
     /// Readable when the child has ended.
-    child: Option<OwnedFd>,
+    child: Option<End>,
     pid: u32,
     voice: Voice,
 }
@@ -203,7 +200,7 @@ impl Round {
         let mut is_over = false;
         let mut is_told = false;
         while !is_over {
-            let (printed, has_ended) = self.wait();
+            let Ready { printed, has_ended } = wait(&self.mail.bell, &self.outputs, self.child.as_ref());
             // Before the pipes are emptied: what a reply follows is in them then.
             let notes = std::mem::take(&mut self.mail.state().notes);
             self.empty(printed);
@@ -227,25 +224,6 @@ impl Round {
                 self.voice.tell(&BgEvent::Exit { error: death.as_ref() });
             }
         }
-    }
-
-    /// Waits until something happens; tells which outputs can be read, by bits, and whether the
-    /// child has ended.
-    fn wait(&self) -> (usize, bool) {
-        let mut sources = vec![PollFd::new(&self.mail.bell, PollFlags::IN)];
-        sources.extend(self.outputs.iter().map(|output| PollFd::new(output, PollFlags::IN)));
-        sources.extend(self.child.iter().map(|child| PollFd::new(child, PollFlags::IN)));
-        // Interrupted, it looks at what there is.
-        let _ = poll(&mut sources, None);
-        if !sources[0].revents().is_empty() {
-            let _ = rustix::io::read(&self.mail.bell, &mut [0; 8]);
-        }
-        let outputs = &sources[1..=self.outputs.len()];
-        let ready = outputs.iter().enumerate().filter(|(_, source)| !source.revents().is_empty());
-        let printed = ready.fold(0, |bits, (index, _)| bits | 1 << index);
-        let has_ended =
-            self.child.is_some() && sources.last().is_some_and(|child| !child.revents().is_empty());
-        (printed, has_ended)
     }
 
     /// Takes what the outputs hold. Those in `printed` are known to be readable, or at their end.
@@ -293,8 +271,7 @@ impl Round {
             Note::Listen(listener) => self.voice.listen(listener),
             Note::Watch(pid) => {
                 self.pid = pid;
-                let watched = i32::try_from(pid).ok().and_then(Pid::from_raw);
-                self.child = watched.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+                self.child = End::of(pid);
                 if self.child.is_none() {
                     self.bury(None);
                 }

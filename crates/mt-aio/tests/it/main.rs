@@ -12,12 +12,14 @@ mod migration;
 mod mode;
 #[cfg(feature = "npz")]
 mod npz;
+#[cfg(unix)]
 mod paths;
 #[cfg(any(feature = "npz", feature = "hdf5", feature = "hdf5-c"))]
 mod python;
 mod queue;
 mod read;
 mod running;
+#[cfg(unix)]
 mod write;
 
 #[cfg(target_os = "linux")]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use ori_poolchain::PoolChain;
-use ori_test_support::{alone, wait_until, within};
+use ori_test_support::{wait_until, within};
 
 use crate::LIMIT;
 
@@ -127,7 +127,7 @@ fn peak() -> u64 {
 #[cfg(target_os = "linux")]
 #[test]
 fn millions_of_items_stream_in_constant_memory() {
-    alone("window::millions_of_items_stream_in_constant_memory", || {
+    ori_test_support::alone("window::millions_of_items_stream_in_constant_memory", || {
         for knows_length in [true, false] {
             let chain =
                 PoolChain::new().add_threadpool(|n: u64| n.to_string()).add_threadpool(|s| s.len() as u64);

@@ -13,10 +13,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::inbox::{Command, Ending, Inbox};
 use super::job::{JobId, Queued, Replies, Sink};
-use super::launch::{WorkerOptions, launch};
+use super::launch::launch;
 use super::member::{Doom, Member, Stage};
 use crate::frame::{Spare, message};
 use crate::message::{Function, Setup};
+use crate::options::WorkerOptions;
 use crate::task::Task;
 
 /// Starts in a row that may fail before the tasks fail.

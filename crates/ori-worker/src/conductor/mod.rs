@@ -9,7 +9,7 @@
 //! | `core` | the table of workers and jobs; one turn of driving them |
 //! | `events` | what comes from the workers: frames, and their ends |
 //! | `member` | one worker as its parent sees it |
-//! | `launch` | [`WorkerOptions`]; starting a process |
+//! | `launch` | starting a process |
 //! | `outbox` | what waits to be written to one worker |
 //!
 //! Invariant: nothing here runs user code or serde of user types, and no call blocks but the one
@@ -38,9 +38,9 @@ pub use driver::Driver;
 #[cfg(any(test, fuzzing))]
 pub(crate) use events::whole_items;
 pub use job::{Job, JobId, Replies, Sink};
-pub use launch::{Outputs, WorkerOptions};
 
 use self::core::Core;
+use crate::options::WorkerOptions;
 use crate::start::check_ready;
 use crate::task::Task;
 use inbox::{Command, Ending, Inbox};
