@@ -23,6 +23,7 @@ mod package;
 mod platforms;
 mod promises;
 mod report;
+mod soak;
 mod stress;
 mod test;
 mod tidy;
@@ -68,8 +69,12 @@ Tasks:
              --busy             while every processor is busy
   fuzz     the fuzz targets in fuzz/
              --seconds N        how long each target runs (default 60)
+  soak     a mixed load on everything while worker processes are killed, and what became of it
+             --minutes N        how long (default 1), or --seconds N
+             --seed S           its random numbers (default: a new seed, printed)
   tidy     the house rules over the tree, file:line for each finding
-  ci       lint, features, platforms, test, api, docs, package --no-verify, bench --smoke and a short stress run
+  ci       lint, features, platforms, test, api, docs, package --no-verify, bench --smoke, and
+             short forms of stress and soak
   help     this text
 
 Options of every task:
@@ -112,6 +117,7 @@ fn run(args: Vec<OsString>) -> Result<ExitCode> {
         "stress" => stress::run(&mut report, &workspace, &stress::Options::parse(&mut options)?),
         "promises" => promises::run(&mut report, &workspace, &promises::Options::parse(&mut options)?),
         "fuzz" => fuzz::run(&mut report, &workspace, &fuzz::Options::parse(&mut options)?),
+        "soak" => soak::run(&mut report, &workspace, &soak::Options::parse(&mut options)?),
         "tidy" => no_options(options).map(|()| tidy::run(&mut report, &workspace))?,
         "ci" => no_options(options).map(|()| ci::run(&mut report, &workspace))?,
         unknown => return Err(format!("there is no task `{unknown}`").into()),
