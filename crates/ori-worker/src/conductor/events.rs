@@ -118,7 +118,7 @@ impl Core {
             if !flight.marked {
                 return Err(broken("a worker skipped a job that it was not to skip"));
             }
-            if let Some(queued) = member.end_first_flight() {
+            if let Some(queued) = member.skipped_first_flight() {
                 self.requeue(queued);
             }
             return Ok(());

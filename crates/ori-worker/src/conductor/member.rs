@@ -66,6 +66,7 @@ pub(super) struct Flight {
     pub(super) queued: Option<Queued>,
     /// The first item that was sent.
     pub(super) base: u32,
+    items: u32,
     pub(super) bytes: u64,
     /// Marked to be skipped; the worker may have begun it nevertheless.
     pub(super) marked: bool,
@@ -88,6 +89,7 @@ pub(super) struct Member {
     pub(super) outbox: Outbox,
     contexts: HashSet<u64>,
     next_number: u64,
+    /// Items of the jobs that it was sent, but for those that it skipped.
     items_sent: u64,
     bytes_in_flight: u64,
 }
@@ -233,11 +235,10 @@ impl Member {
         for part in queued.job.tail.parts() {
             self.outbox.push(part);
         }
-        let bytes = queued.bytes();
+        let (base, items, bytes) = (queued.next, queued.items_left(), queued.bytes());
         self.bytes_in_flight += bytes;
-        self.items_sent += u64::from(queued.items_left());
-        let base = queued.next;
-        self.flights.push_back(Flight { number, queued: Some(queued), base, bytes, marked: false });
+        self.items_sent += u64::from(items);
+        self.flights.push_back(Flight { number, queued: Some(queued), base, items, bytes, marked: false });
     }
 
     /// The flight that was answered, which is always the first.
@@ -252,6 +253,13 @@ impl Member {
         let flight = self.flights.pop_front()?;
         self.bytes_in_flight -= flight.bytes;
         flight.queued
+    }
+
+    /// The first flight was skipped: its items do not count for this worker, which would else wait
+    /// with room for more, and be given none.
+    pub(super) fn skipped_first_flight(&mut self) -> Option<Queued> {
+        self.items_sent -= u64::from(self.flights.front()?.items);
+        self.end_first_flight()
     }
 
     /// Takes back the later half of the jobs behind the running one: those of which it is certain

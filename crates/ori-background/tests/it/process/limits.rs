@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ori_background::{BackgroundFuture, ProcessPool};
 use ori_errors::ErrorKind;
-use ori_test_support::{alone_with, within};
+use ori_test_support::{alone_with, wait_until, within};
 
 use super::results::named;
 use super::{Mark, is_alive, mark, pool};
@@ -157,6 +157,30 @@ fn promise_09_with_max_tasks_per_worker_the_backlog_is_drained() {
         assert!(pids.values().all(|tasks| *tasks <= each), "{pids:?}");
         // Two workers may be left with a part of theirs.
         assert!(pids.values().filter(|tasks| **tasks < each).count() <= 2, "{pids:?}");
+    }
+}
+
+#[test]
+fn promise_09_cancelled_tasks_do_not_count_for_max_tasks_per_worker() {
+    let marks = Mark::new();
+    let pool = ProcessPool::builder().max_workers(1).max_tasks_per_worker(5).build().unwrap();
+    let waits = |path: String| {
+        mark(&path);
+        while super::count(&path) < 2 {
+            std::thread::yield_now();
+        }
+    };
+    let running = pool.submit(waits, marks.path());
+    marks.wait_for(1);
+    // As many as the worker may be given. It has them already, and is told to skip them.
+    let waiting: Vec<_> = (0..4).map(|_| pool.submit(waits, marks.path())).collect();
+    wait_until(LONG, || waiting.iter().all(BackgroundFuture::is_running));
+    assert!(waiting.iter().all(BackgroundFuture::cancel));
+    mark(&marks.path());
+    running.result().unwrap();
+    for n in 0..20 {
+        let call = pool.submit(|n: u32| n, n);
+        assert_eq!(within(LONG, || call.result()).unwrap(), n);
     }
 }
 
