@@ -66,7 +66,11 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let end = Holdings::count(&course.folder)?;
     let after = match (&outcome, &course.before) {
         // What hangs holds what it holds.
-        (Ok(_), Some(before)) => Holdings::back_to(before, &course.folder, LAST_ENDS)?,
+        (Ok(_), Some(before)) => {
+            // What was planted stays.
+            let limit = if options.plant.is_some() { Duration::from_secs(2) } else { LAST_ENDS };
+            Holdings::back_to(before, &course.folder, limit)?
+        }
         _ => end,
     };
     let findings = Findings {
@@ -269,7 +273,9 @@ fn sample(at: Duration) -> Sample {
 /// Makes the fault that must be found, a little at each sample.
 fn spoil(fault: Fault, folder: &Path) {
     match fault {
-        Fault::Memory => _ = Box::leak(vec![1_u8; 4 << 20].into_boxed_slice()),
+        Fault::Memory if memory::peak() < 512 << 20 => {
+            Box::leak(vec![1_u8; 16 << 20].into_boxed_slice());
+        }
         Fault::Thread => {
             _ = thread::spawn(|| {
                 loop {
@@ -281,6 +287,6 @@ fn spoil(fault: Fault, folder: &Path) {
         // Ends when this program does, which is when its input is closed.
         Fault::Child => std::mem::forget(Command::new("cat").stdin(Stdio::piped()).spawn()),
         Fault::File => _ = fs::write(folder.join("left over"), ""),
-        Fault::Lose | Fault::Double | Fault::Alter | Fault::Hang => {}
+        Fault::Memory | Fault::Lose | Fault::Double | Fault::Alter | Fault::Hang => {}
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Less than what 4,000 killed workers would leave if each left two pages behind.
 pub(crate) const SLACK: u64 = 4 << 20;
 const SHORT: Duration = Duration::from_secs(120);
-const SHORT_SLACK: u64 = 48 << 20;
+const SHORT_SLACK: u64 = 96 << 20;
 
 /// Resident memory of this process, and of all its children together.
 #[derive(Copy, Clone, Debug, Default)]
