@@ -4,6 +4,7 @@
 
 ori::test_worker!();
 
+#[cfg(target_os = "linux")]
 mod awaiting;
 mod facade;
 mod find_duplicates;
