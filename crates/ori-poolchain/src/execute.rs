@@ -34,6 +34,11 @@ where
     /// a [`timeout`](Self::timeout) or an executor ([`add`](Self::add)): it never runs in the calling
     /// thread then. Cheap results may come up to 1 ms late, many at once.
     ///
+    /// An item that takes long withholds no result before it, a few milliseconds aside, with two
+    /// exceptions: when more than a thousand items in a row have cost next to nothing (4 µs), those
+    /// in one batch with it wait for it; and stages with the same options share their workers, so
+    /// when it occupies the last of them, what has passed its stage waits for a worker too.
+    ///
     /// The source is read by the workers, one at a time. It may block in `next` as long as it
     /// likes: what it gave before goes on. A panic in it is the last result.
     ///

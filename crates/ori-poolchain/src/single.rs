@@ -32,7 +32,7 @@ where
         source: S,
     ) -> Self {
         let run = Arc::new(Run::new(None, false));
-        let monitor = Arc::new(Monitor::new(Arc::clone(&run), Arc::new(Nowhere)));
+        let monitor = Arc::new(Monitor::new(Arc::clone(&run), Arc::new(Nowhere), true));
         let mut build = Build::new(run, monitor, stages, true, Place::Caller);
         let (outlet, results) = build.outlet();
         let tail = plan.build(&mut build, outlet);

@@ -161,7 +161,7 @@ impl<'e, 'a> Build<'e, 'a> {
         }
         let watching = self.watching(options, part.main, share);
         // Who brings an executor wants its threads: their runtime, their names, their stacks.
-        if watching.is_some() || options.executor.is_some() {
+        if watching.as_ref().is_some_and(|watching| watching.always) || options.executor.is_some() {
             workers.forbid_help();
         }
         let stage = Arc::new(Stage {
@@ -366,14 +366,14 @@ impl<'e, 'a> Build<'e, 'a> {
         let retries = if share.is_some() { options.retries } else { 0 };
         // An async function looks after its own time, one try at a time.
         let limit = options.timeout.filter(|_| !options.is_async());
-        let wanted = limit.is_some() || retries > 0 || unordered;
-        (main && wanted).then(|| Watching {
+        let always = limit.is_some() || retries > 0 || unordered;
+        (main && (always || !by_caller)).then(|| Watching {
             monitor: Arc::clone(&self.monitor),
             by_caller,
             limit,
             retries,
             share,
-            unordered,
+            always,
             tried: Mutex::default(),
         })
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::task::{Wake, Waker};
 use std::thread::Thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ori_errors::OriError;
 
@@ -17,7 +17,7 @@ use super::build::{Build, Front, Metered, Place, Plan};
 use super::intake::Close;
 use super::port::Port;
 use super::run::Run;
-use super::watch::Monitor;
+use super::watch::{Monitor, Sight, TICK};
 use super::workers::{Segment, Spawn};
 use crate::options::{ChainOptions, StageOptions};
 use crate::stats::{ChainStats, StageStats};
@@ -30,6 +30,8 @@ const SPIN_PAUSES: usize = 8;
 const MOST_SPINS: u32 = 4;
 /// How long it sleeps while cheap items are made: some batches.
 const NAP: Duration = Duration::from_millis(1);
+/// The longest that it sleeps before it looks whether something withholds its results.
+const LONGEST_SLEEP: Duration = Duration::from_millis(16);
 
 /// A run that was started, and what the consumer has had of it.
 pub(crate) struct Execution<'e, O> {
@@ -73,6 +75,13 @@ pub(crate) enum Consumer {
     Task,
 }
 
+impl Consumer {
+    /// Whether it waits in a thread of its own.
+    fn is_thread(self) -> bool {
+        matches!(self, Self::Lazy | Self::Eager)
+    }
+}
+
 /// The input of a run.
 pub(crate) struct Source<S> {
     pub(crate) items: S,
@@ -104,7 +113,8 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         S::Item: Send + 'e,
     {
         let run = Arc::new(Run::new(options.buffer, consumer == Consumer::Eager));
-        let monitor = Arc::new(Monitor::new(Arc::clone(&run), Arc::clone(&threads.own)));
+        let monitor =
+            Arc::new(Monitor::new(Arc::clone(&run), Arc::clone(&threads.own), consumer.is_thread()));
         let spawner =
             |stage: &StageOptions| (threads.of_stage)(stage).unwrap_or_else(|| Arc::clone(&threads.own));
         let place = Place::Workers(&spawner);
@@ -141,12 +151,21 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
 
     /// The next batch; waits for it in this thread.
     pub(crate) fn next(&mut self) -> Next<O> {
+        let mut pause = TICK;
         loop {
             if let Some(next) = self.try_next() {
                 return next;
             }
-            if !self.help() && !self.spin() && !self.nap() {
-                self.park(None);
+            if self.help() || self.spin() || self.nap() {
+                continue;
+            }
+            let asleep = Instant::now();
+            self.park(pause);
+            if asleep.elapsed() >= pause {
+                pause = match self.monitor.look_as_consumer() {
+                    Sight::Fast => TICK,
+                    Sight::Slow | Sight::Nothing => LONGEST_SLEEP.min(pause * 2),
+                };
             }
         }
     }
@@ -213,20 +232,16 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
             return false;
         }
         self.run.set_hasty(false);
-        self.park(Some(NAP));
+        self.park(NAP);
         self.run.set_hasty(true);
         self.is_ready()
     }
 
     /// Sleeps until there is something to do, at most for so long.
-    fn park(&self, most: Option<Duration>) {
+    fn park(&self, most: Duration) {
         self.run.register_consumer(&Waker::from(Arc::new(Parked(std::thread::current()))));
-        if self.is_ready() {
-            return;
-        }
-        match most {
-            Some(most) => std::thread::park_timeout(most),
-            None => std::thread::park(),
+        if !self.is_ready() {
+            std::thread::park_timeout(most);
         }
     }
 

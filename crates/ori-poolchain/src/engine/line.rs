@@ -5,9 +5,11 @@
 //! the consumer.
 //!
 //! # A batch that takes too long
-//! The size of a batch follows from what items cost so far. When they suddenly cost far more, the
-//! monitor sets the worker's stop flag: the stage passes on what is done and puts the rest back
-//! into its port, in small batches for everybody.
+//! The size of a batch follows from what items cost so far. When one of them suddenly costs far
+//! more, those before and after it are taken away from its worker, which works from a [`Slot`]. When
+//! all of them do, the monitor sets the worker's stop flag: the stage passes on what is done and puts
+//! the rest back into its port, in small batches for everybody. A stage whose items have cost next
+//! to nothing for a long while runs the whole batch in one go, and has the stop flag only.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -54,7 +56,7 @@ pub(crate) struct Stage<'e, A, B> {
     pub(crate) meter: Arc<Meter>,
     /// Items are counted here, not only errors.
     pub(crate) counts: bool,
-    /// Set when items are watched one by one: for a time limit, for another try, or so that a
+    /// Set when items are watched one by one: for a time limit, for another try, and so that a
     /// slow item delays no other.
     pub(crate) watching: Option<Watching<'e, A>>,
 }
@@ -78,8 +80,7 @@ where
         next: Box<dyn Line<B> + 'e>,
         pulse: &Arc<Pulse>,
     ) -> Self {
-        let slot = stage.watching.as_ref().map(|watching| Slot::new(&stage, watching));
-        Self { stage, runner, next, pulse: Arc::clone(pulse), slot }
+        Self { stage, runner, next, pulse: Arc::clone(pulse), slot: None }
     }
 
     /// Runs the whole batch in one go. What is left when the stop flag is set, or after an error that
@@ -138,11 +139,15 @@ where
     B: Send + 'e,
 {
     fn feed(&mut self, batch: Batch<A>) -> Fed {
-        let batch = match (&self.slot, &self.stage.watching) {
-            (Some(slot), Some(watching)) => match slot.run(watching, &mut *self.runner, batch) {
-                Some(batch) => batch,
-                None => return Fed::Lost,
-            },
+        let stage = &self.stage;
+        let batch = match &stage.watching {
+            Some(watching) if watching.always || !stage.workers.is_steady() => {
+                let slot = self.slot.get_or_insert_with(|| Slot::new(stage, watching));
+                match slot.run(watching, &mut *self.runner, batch, self.pulse.stop()) {
+                    Some(batch) => batch,
+                    None => return Fed::Lost,
+                }
+            }
             _ => self.run(batch),
         };
         self.next.feed(batch)

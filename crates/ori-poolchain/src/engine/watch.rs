@@ -6,6 +6,9 @@
 //!
 //! It starts with the first batch that is worth it, sleeps longer when only long time limits are
 //! watched, and ends when there has been nothing to see for a while.
+//!
+//! A thread that waits for results looks too, so that no monitor need start for its sake: whatever
+//! withholds a result, withholds it from this thread.
 
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -51,18 +54,21 @@ pub(crate) struct Monitor<'e> {
     watched: Mutex<Vec<Weak<dyn Watch + 'e>>>,
     /// Nanoseconds between two looks at time limits.
     slow: AtomicU64,
+    /// The consumer is a thread, which looks while it waits.
+    is_helped: bool,
     alive: AtomicBool,
     over: Mutex<bool>,
     ended: Condvar,
 }
 
 impl<'e> Monitor<'e> {
-    pub(crate) fn new(run: Arc<Run<'e>>, spawner: Arc<dyn Spawn<'e> + 'e>) -> Self {
+    pub(crate) fn new(run: Arc<Run<'e>>, spawner: Arc<dyn Spawn<'e> + 'e>, is_helped: bool) -> Self {
         Self {
             run,
             spawner,
             watched: Mutex::new(Vec::new()),
             slow: AtomicU64::new(nanos(LONGEST)),
+            is_helped,
             alive: AtomicBool::new(false),
             over: Mutex::new(false),
             ended: Condvar::new(),
@@ -74,7 +80,19 @@ impl<'e> Monitor<'e> {
         if let Some(limit) = limit {
             self.slow.fetch_min(nanos((limit / LOOKS).max(TICK)), Relaxed);
         }
-        lock(&self.watched).push(watched);
+        let mut all = lock(&self.watched);
+        // Where nobody looks, nobody notices what is gone.
+        if all.len() == all.capacity() {
+            all.retain(|one| one.strong_count() > 0);
+        }
+        all.push(watched);
+    }
+
+    /// Somebody should look before long: a consumer that waits, or else the monitor.
+    pub(crate) fn ask(self: &Arc<Self>) {
+        if !self.is_helped {
+            self.rouse();
+        }
     }
 
     /// Starts the monitor unless it is there. To be called when there is something to see.
@@ -93,6 +111,10 @@ impl<'e> Monitor<'e> {
     pub(crate) fn end(&self) {
         *lock(&self.over) = true;
         self.ended.notify_all();
+        self.stop_all();
+    }
+
+    fn stop_all(&self) {
         let watched = std::mem::take(&mut *lock(&self.watched));
         for one in watched.iter().filter_map(Weak::upgrade) {
             one.stop();
@@ -124,6 +146,11 @@ impl<'e> Monitor<'e> {
         }
     }
 
+    /// Looks at everything, unless the monitor does. Not to be called twice within a [`TICK`].
+    pub(crate) fn look_as_consumer(&self) -> Sight {
+        if self.alive.load(SeqCst) { Sight::Slow } else { self.look() }
+    }
+
     fn look(&self) -> Sight {
         let now = Instant::now();
         let mut watched = std::mem::take(&mut *lock(&self.watched));
@@ -136,6 +163,10 @@ impl<'e> Monitor<'e> {
             None => false,
         });
         lock(&self.watched).append(&mut watched);
+        if *lock(&self.over) {
+            // Whoever ended the run meanwhile found nobody to stop.
+            self.stop_all();
+        }
         most
     }
 }

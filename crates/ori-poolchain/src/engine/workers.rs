@@ -23,6 +23,7 @@ use std::time::Duration;
 use ori_errors::{ErrorKind, OriError, Result};
 
 use super::run::Run;
+use super::watch::TICK;
 
 /// Runs a worker's job on a thread of its own.
 pub(crate) trait Spawn<'e>: Send + Sync {
@@ -78,6 +79,11 @@ const TARGET: Duration = Duration::from_micros(64);
 const PIECES: usize = 16;
 /// So many items in a row must have cost little before the consumer runs any but the next.
 const PROVEN: u64 = 4096;
+/// So many items in a row must have come in batches that took no longer than planned, before they
+/// are run whole batches at a time.
+const STEADY: u64 = 1024;
+/// And they must cost no more than this: above it, watching each item is next to free.
+const STEADY_COST: Duration = Duration::from_micros(4);
 /// A batch grows at most by this factor, so that one lucky measurement does no harm.
 const GROWTH: usize = 4;
 /// A new estimate is at most this many times the old one: a batch that was interrupted by the
@@ -102,6 +108,8 @@ pub(crate) struct Workers<'e> {
     expected: AtomicBool,
     /// Items in a row that cost little.
     proven: AtomicU64,
+    /// Items in a row in batches that took no longer than planned.
+    steady: AtomicU64,
 
     seats: AtomicUsize,
     permits: AtomicUsize,
@@ -137,6 +145,7 @@ impl<'e> Workers<'e> {
             helpable: AtomicBool::new(true),
             expected: AtomicBool::new(false),
             proven: AtomicU64::new(0),
+            steady: AtomicU64::new(0),
             seats: AtomicUsize::new(0),
             permits: AtomicUsize::new(0),
             denied: AtomicBool::new(false),
@@ -333,6 +342,11 @@ impl<'e> Workers<'e> {
         } else {
             self.proven.store(0, Relaxed);
         }
+        if elapsed < TICK {
+            self.steady.fetch_add(items as u64, Relaxed);
+        } else {
+            self.steady.store(0, Relaxed);
+        }
         let old_size = self.size.load(Relaxed);
         let size =
             self.affordable().clamp(1, old_size.saturating_mul(GROWTH)).min(self.ceiling.load(Relaxed));
@@ -353,6 +367,7 @@ impl<'e> Workers<'e> {
     pub(crate) fn unlearn(&self, items: usize, elapsed: Duration) {
         self.cost.store(0, Relaxed);
         self.proven.store(0, Relaxed);
+        self.steady.store(0, Relaxed);
         self.split.store(true, Relaxed);
         self.learn(items, elapsed);
     }
@@ -370,6 +385,12 @@ impl<'e> Workers<'e> {
     /// Whether nothing is known about the cost of an item.
     pub(crate) fn is_new(&self) -> bool {
         self.cost.load(Relaxed) == 0
+    }
+
+    /// Whether the items have cost next to nothing for so long that a batch may be run in one go:
+    /// if one of them gets stuck after all, those before it in its batch wait for it.
+    pub(crate) fn is_steady(&self) -> bool {
+        self.steady.load(Relaxed) >= STEADY && self.cost.load(Relaxed) / 16 <= STEADY_COST.as_nanos() as u64
     }
 
     /// Whether an item is known to cost so little that many come in the time of a batch.

@@ -22,6 +22,7 @@ mod stopping;
 #[cfg(feature = "async")]
 mod streams;
 mod time_limit;
+mod timely;
 mod validation;
 mod window;
 mod workers;
