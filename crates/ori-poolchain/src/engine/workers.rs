@@ -188,6 +188,10 @@ impl<'e> Workers<'e> {
         let trusted = self.proven.load(Relaxed) >= PROVEN;
         if self.expected.load(Relaxed) != trusted {
             self.expected.store(trusted, Relaxed);
+            if !trusted {
+                // The last worker may have left while the consumer was reading the source.
+                self.offer();
+            }
         }
         trusted
     }
