@@ -285,10 +285,16 @@ fn events_come_in_order_and_end_with_exit() {
         process.send(Order::Count).await.unwrap();
         process.send(Order::Print("hello".into())).await.unwrap();
         process.send(Order::Fail("no".into())).await.unwrap_err();
-        // Sent and forgotten.
+        // Sent and forgotten, while the child is busy.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("go");
+        let mut busy = Box::pin(process.send(Order::WaitFor(path.to_str().unwrap().into())));
+        assert!(futures_lite::future::poll_once(&mut busy).await.is_none());
         let mut forgotten = Box::pin(process.send(Order::Fail("who hears it".into())));
         assert!(futures_lite::future::poll_once(&mut forgotten).await.is_none());
         drop(forgotten);
+        std::fs::write(&path, "").unwrap();
+        busy.await.unwrap();
         process.send(Order::Count).await.unwrap();
         drop(process);
         let expected = [
@@ -296,8 +302,9 @@ fn events_come_in_order_and_end_with_exit() {
             "write hello",
             "returned 2",
             "raised 3 Task",
-            "ignored 4 Task",
-            "returned 5",
+            "returned 4",
+            "ignored 5 Task",
+            "returned 6",
             "exit true",
         ];
         // The start may be answered before anybody listens.
