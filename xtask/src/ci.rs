@@ -2,7 +2,7 @@
 
 use crate::report::Report;
 use crate::workspace::Workspace;
-use crate::{api, bench, docs, features, lint, package, platforms, soak, stress, test};
+use crate::{api, bench, docs, features, lint, package, platforms, profiles, soak, stress, test};
 
 /// The other verbs in the order in which they find mistakes soonest.
 pub(crate) fn run(report: &mut Report, workspace: &Workspace) {
@@ -14,6 +14,7 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace) {
     docs::run(report, workspace, &docs::Options::default());
     package::run(report, workspace, &package::Options::short());
     bench::run(report, workspace, &bench::Options::smoke());
+    profiles::run(report, workspace, &profiles::Options::short());
     stress::run(report, workspace, &stress::Options::short());
     soak::run(report, workspace, &soak::Options::short());
 }

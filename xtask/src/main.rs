@@ -21,6 +21,7 @@ mod fuzz;
 mod lint;
 mod package;
 mod platforms;
+mod profiles;
 mod promises;
 mod report;
 mod soak;
@@ -64,6 +65,8 @@ Tasks:
   stress   seeded random runs of every crate that has tests/stress.rs
              --chains N         how many chains (default 5000)
              --seed S           repeat this run (default: a new seed, printed)
+  profiles a small program outside of the workspace, in every profile, with worker processes
+             --short            debug, and the hardest of the others
   promises the tests of what process pools promise, over and over
              --times N          how often (default 1)
              --busy             while every processor is busy
@@ -74,7 +77,7 @@ Tasks:
              --seed S           its random numbers (default: a new seed, printed)
   tidy     the house rules over the tree, file:line for each finding
   ci       lint, features, platforms, test, api, docs, package --no-verify, bench --smoke, and
-             short forms of stress and soak
+             short forms of profiles, stress and soak
   help     this text
 
 Options of every task:
@@ -115,6 +118,7 @@ fn run(args: Vec<OsString>) -> Result<ExitCode> {
         "package" => package::run(&mut report, &workspace, &package::Options::parse(&mut options)?),
         "platforms" => no_options(options).map(|()| platforms::run(&mut report, &workspace))?,
         "stress" => stress::run(&mut report, &workspace, &stress::Options::parse(&mut options)?),
+        "profiles" => profiles::run(&mut report, &workspace, &profiles::Options::parse(&mut options)?),
         "promises" => promises::run(&mut report, &workspace, &promises::Options::parse(&mut options)?),
         "fuzz" => fuzz::run(&mut report, &workspace, &fuzz::Options::parse(&mut options)?),
         "soak" => soak::run(&mut report, &workspace, &soak::Options::parse(&mut options)?),

@@ -12,7 +12,7 @@ use lexopt::{Arg, ValueExt as _};
 
 use crate::Result;
 use crate::command::Cmd;
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, Report, Tool};
 use crate::workspace::Workspace;
 
 /// One run, on a busy machine; one that is not over by then hangs.
@@ -68,6 +68,18 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace, options: &Options)
             outcome
         })
     });
+    descriptors_under_miri(report);
+}
+
+/// The one place where a pointer is made of a number, under a checker of pointers.
+fn descriptors_under_miri(report: &mut Report) {
+    let tool = Tool {
+        name: "Miri".to_owned(),
+        probe: Cmd::cargo("+nightly miri --version"),
+        install: "rustup component add --toolchain nightly miri".to_owned(),
+    };
+    let command = Cmd::cargo("+nightly miri test -p ori-worker --lib task::");
+    report.command_with(&tool, "descriptors under Miri", &command);
 }
 
 fn repeat(command: &Cmd, workspace: &Workspace, times: u32) -> Outcome {

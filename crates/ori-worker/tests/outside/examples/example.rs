@@ -1,0 +1,6 @@
+//! An example.
+
+fn main() -> ori::Result<()> {
+    ori::init();
+    outside::check()
+}
