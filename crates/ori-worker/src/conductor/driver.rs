@@ -73,6 +73,10 @@ impl Driver {
                 self.stand_aside();
             }
             let mut core = self.lock();
+            // Whoever helped a moment ago may wait for the lock next, and a turn can last for ever.
+            if self.0.helped.load(Ordering::SeqCst) {
+                continue;
+            }
             core.turn(None);
             let ended = core.has_ended();
             self.deliver(core);
@@ -130,7 +134,7 @@ impl Driver {
             return;
         }
         if !place.aside.load(Ordering::SeqCst) {
-            place.inbox.wake();
+            place.inbox.call();
         }
         let mut core = self.lock();
         while !done() && !core.has_ended() {

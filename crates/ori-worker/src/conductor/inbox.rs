@@ -40,6 +40,8 @@ pub(super) struct Inbox {
     waiting: Mutex<Waiting>,
     /// That the conductor is in a poll, or about to be.
     asleep: AtomicBool,
+    /// That somebody wants the conductor's place: it does not fall asleep in it.
+    called: AtomicBool,
     alarm: OwnedFd,
     /// Jobs that were submitted and are not over.
     jobs: AtomicUsize,
@@ -52,6 +54,7 @@ impl Inbox {
         Ok(Self {
             waiting: Mutex::new(waiting),
             asleep: AtomicBool::new(false),
+            called: AtomicBool::new(false),
             alarm,
             jobs: AtomicUsize::new(0),
         })
@@ -89,8 +92,14 @@ impl Inbox {
         self.lock().pids.clone()
     }
 
+    /// Ends the conductor's sleep, or the next one if it does not sleep yet.
+    pub(super) fn call(&self) {
+        self.called.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
     /// Ends the conductor's sleep, if it sleeps.
-    pub(super) fn wake(&self) {
+    fn wake(&self) {
         if self.asleep.swap(false, Ordering::SeqCst) {
             // A full counter means that it is awake already.
             let _ = rustix::io::write(&self.alarm, &1_u64.to_ne_bytes());
@@ -104,7 +113,7 @@ impl Inbox {
     /// The conductor is going to sleep; `false` when there is something to do first.
     pub(super) fn falls_asleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
-        if self.lock().commands.is_empty() {
+        if !self.called.swap(false, Ordering::SeqCst) && self.lock().commands.is_empty() {
             return true;
         }
         self.asleep.store(false, Ordering::SeqCst);

@@ -116,3 +116,28 @@ fn a_named_function_runs_in_another_executable() {
 pub(super) fn named(n: u64) -> u64 {
     n * 2
 }
+
+#[test]
+fn one_call_after_the_other_never_waits_for_a_conductor_that_sleeps() {
+    // Many pools, so that threads are stopped at any point.
+    let threads: Vec<_> = (0..8)
+        .map(|_| {
+            std::thread::spawn(|| {
+                let pool = pool(1);
+                for n in 0..500_u64 {
+                    let future = pool.submit(triple, n);
+                    // The reply comes before, while and after it is waited for.
+                    (0..n % 64 * 50).for_each(|_| std::hint::spin_loop());
+                    assert_eq!(future.result().unwrap(), n * 3);
+                    if n % 16 == 0 {
+                        // Long enough for the conductor to take its place again.
+                        std::thread::park_timeout(std::time::Duration::from_millis(3));
+                    }
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        ori_test_support::within(LONG, || thread.join()).unwrap();
+    }
+}
