@@ -46,7 +46,8 @@ impl Options {
 
 /// The tests of the promises so many times, until they fail.
 pub(crate) fn run(report: &mut Report, workspace: &Workspace, options: &Options) {
-    let tests = Cmd::cargo("test -p ori-worker -p ori-background --lib --test it");
+    let programs = "--lib --test it --test promise_15_forgotten_init";
+    let tests = Cmd::cargo(&format!("test -p ori-worker -p ori-background {programs}"));
     // Built before the processors are busy, and before the time of a run counts.
     report.command("build the promises", &tests.clone().args(["--no-run"]));
     // A backtrace makes a panic slow, which is one more order of events.

@@ -240,6 +240,3 @@ impl fmt::Debug for ProcessPool {
             .finish()
     }
 }
-
-#[cfg(test)]
-mod tests;

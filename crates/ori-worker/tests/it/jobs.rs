@@ -105,7 +105,7 @@ fn promise_06_a_late_item_is_timed_out_and_the_others_are_not() {
         n
     });
     let (job, sink) = job(task, 0..5_u32);
-    conductor.submit(conductor.reserve(), job.with_limit(Some(Duration::from_millis(50)))).unwrap();
+    conductor.submit(conductor.reserve(), job.with_limit(Some(Duration::from_secs(2)))).unwrap();
     for (n, result) in (0..).zip(sink.results::<u32>(5)) {
         match n {
             2 => assert!(result.unwrap_err().is_timeout()),

@@ -21,9 +21,9 @@
 //! | 17 | it works from every kind of program, and holds no test runner open |
 //! | 18 | whatever comes over the wire is a message or an error |
 //!
-//! Those of 15 that need a program without `init` are unit tests of this crate; 18, and what is
-//! said about batches of chosen size, are tests of `ori-worker`; the programs of 17, and of 15 the
-//! library in another program, are in `ori-worker/tests/outside`. `cargo xtask promises` runs them.
+//! 15 is a program of its own beside this one; 18, and what is said about batches of chosen size,
+//! are tests of `ori-worker`; the programs of 17, and of 15 the library in another program, are in
+//! `ori-worker/tests/outside`. `cargo xtask promises` and `cargo xtask profiles` run them all.
 
 mod codec;
 mod conductor;
