@@ -12,7 +12,10 @@ const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 /// Unit, integration and documentation tests in one run of cargo, with every feature that needs
 /// no more than a Rust toolchain; then each example that cargo knows of, as its own step.
 pub(crate) fn run(report: &mut Report, workspace: &Workspace) {
-    report.command("tests", &Cmd::cargo("test --workspace --no-fail-fast").args(workspace.all_features()));
+    // The tests panic on purpose, thousands of times: a backtrace of each would bury the one that
+    // matters, and cost more than the tests.
+    let tests = Cmd::cargo("test --workspace --no-fail-fast").args(workspace.all_features());
+    report.command("tests", &tests.env("RUST_BACKTRACE", 0));
     if workspace.targets("example").next().is_some() {
         // The run above built them already; this makes sure of it, and says so where it did not.
         report.command(
