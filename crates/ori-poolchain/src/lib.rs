@@ -25,7 +25,7 @@
 //! | survive whatever a function does | [`PoolChain::add_processpool`] |
 //! | test a chain without threads | [`PoolChain::execute_lazy_single_threaded`], [`PoolChain::execute_eager_single_threaded`] |
 //! | go from and to async code | `PoolChain::execute_stream` (feature `async`) |
-//! | see what is going on | [`Results::stats`] |
+//! | see what is going on, and what limits it | [`Results::stats`], [`Results::watcher`] |
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
@@ -48,14 +48,16 @@ mod stats;
 #[cfg(feature = "async")]
 mod stream;
 mod threads;
+mod watcher;
 
 pub use chain::{Borrowing, Owned, PoolChain};
 #[doc(hidden)]
 pub use chain::{Lifetime, Stages};
 pub use results::Results;
-pub use stats::{ChainStats, StageStats};
+pub use stats::{Bottleneck, ChainStats, StageStats};
 #[cfg(feature = "async")]
 pub use stream::ResultStream;
+pub use watcher::Watcher;
 
 /// Compiles the example of the README.
 #[cfg(doctest)]

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use ori_errors::{OriError, Result};
 
-use crate::ChainStats;
 use crate::engine::execution::{Execution, Next};
+use crate::{ChainStats, Watcher};
 
 /// What comes out of a chain, as it comes: one `Ok` or `Err` for each item of the input.
 ///
@@ -74,6 +74,24 @@ impl<O: Send + 'static> Results<O> {
     pub fn stats(&self) -> ChainStats {
         self.batches.stats()
     }
+
+    /// A handle to look at the run from elsewhere, also while this thread waits for a result.
+    ///
+    /// ```
+    /// use ori_poolchain::PoolChain;
+    ///
+    /// let chain = PoolChain::new().add_threadpool(|n: u64| n * 2);
+    /// let results = chain.execute_lazy(0..100)?;
+    /// let watcher = results.watcher();
+    /// let looking = std::thread::spawn(move || watcher.stats().read() <= 100);
+    /// assert_eq!(results.count(), 100);
+    /// assert!(looking.join().unwrap());
+    /// # Ok::<(), ori_errors::OriError>(())
+    /// ```
+    #[must_use]
+    pub fn watcher(&self) -> Watcher {
+        self.batches.watcher()
+    }
 }
 
 impl<O: Send + 'static> Iterator for Results<O> {
@@ -106,6 +124,12 @@ pub(crate) struct Batches<'e, O: Send + 'e> {
     errors: VecDeque<(u64, OriError)>,
     position: u64,
     ended: bool,
+}
+
+impl<O: Send + 'static> Batches<'static, O> {
+    pub(crate) fn watcher(&self) -> Watcher {
+        self.execution.watcher()
+    }
 }
 
 impl<'e, O: Send + 'e> Batches<'e, O> {

@@ -10,11 +10,11 @@ use futures_core::Stream;
 use ori_errors::Result;
 use tokio::runtime::Handle;
 
-use crate::ChainStats;
 use crate::chain::{Owned, PoolChain};
 use crate::engine::bell::Bell;
 use crate::engine::execution::Consumer;
 use crate::results::Batches;
+use crate::{ChainStats, Watcher};
 
 /// Running a chain over a stream (feature `async`).
 impl<I, O> PoolChain<I, O, Owned>
@@ -126,6 +126,24 @@ impl<O: Send + 'static> ResultStream<O> {
     #[must_use]
     pub fn stats(&self) -> ChainStats {
         self.batches.stats()
+    }
+
+    /// A handle to look at the run from elsewhere; see [`Results::watcher`](crate::Results::watcher).
+    ///
+    /// ```
+    /// use futures_lite::stream;
+    /// use ori_poolchain::PoolChain;
+    ///
+    /// let chain = PoolChain::new().add_threadpool(|n: u64| n * 2);
+    /// let results = chain.execute_stream(stream::iter([1, 2]))?;
+    /// let watcher = results.watcher();
+    /// drop(results);
+    /// assert!(watcher.stats().is_over());
+    /// # Ok::<(), ori_errors::OriError>(())
+    /// ```
+    #[must_use]
+    pub fn watcher(&self) -> Watcher {
+        self.batches.watcher()
     }
 }
 

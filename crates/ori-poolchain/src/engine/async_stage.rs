@@ -21,7 +21,7 @@ use tokio::runtime::Handle;
 use super::batch::Batch;
 use super::bell::Bell;
 use super::in_flight::{Ended, How, InFlight};
-use super::meter::Meter;
+use super::meter::{Held, Meter};
 use super::port::Port;
 use super::run::Run;
 use super::watch::{Sight, Watch};
@@ -113,8 +113,8 @@ impl Crew for DriverState<'_> {
         self.in_flight.load(Relaxed)
     }
 
-    fn queued_batches(&self) -> usize {
-        usize::try_from(self.queued.load(Relaxed)).unwrap_or(0)
+    fn alive(&self) -> usize {
+        self.running()
     }
 }
 
@@ -181,8 +181,10 @@ where
                 stage: self,
                 futures: InFlight::new(Arc::clone(&driver.bell), self.limit),
                 done: Vec::new(),
+                held: Held::default(),
             };
             flight.fly();
+            self.meter.hold(&mut flight.held, 0);
             drop(flight);
             driver.in_flight.store(0, Relaxed);
             // Somebody may have brought something who still saw a driver.
@@ -200,6 +202,7 @@ struct Flight<'s, 'e, A, S: AsyncFunction<A>> {
     stage: &'s AsyncStage<'e, A, S>,
     futures: InFlight<S::Future, Note<S::Item>>,
     done: Vec<(u64, Result<S::Output>)>,
+    held: Held,
 }
 
 impl<'e, A, S> Flight<'_, 'e, A, S>
@@ -212,7 +215,8 @@ where
         let bell = &*stage.driver.bell;
         while !stage.run.is_stopped() {
             bell.hush();
-            let started = Instant::now();
+            // The driver's own work counts as that of one future, where there is none.
+            stage.meter.hold(&mut self.held, self.futures.len().max(1));
             let mut ended = Vec::new();
             self.futures.poll_woken(|one| ended.push(one));
             self.futures.expire(|one| ended.push(one));
@@ -221,8 +225,9 @@ where
             }
             let took_on = self.take_on();
             stage.driver.in_flight.store(self.futures.len(), Relaxed);
-            self.deliver(started);
+            self.deliver();
             if !took_on {
+                stage.meter.hold(&mut self.held, self.futures.len());
                 if self.futures.len() == 0 {
                     return;
                 }
@@ -242,6 +247,7 @@ where
         let (mut position, end) = (batch.first(), batch.end());
         let Batch { mut values, errors, .. } = batch;
         let mut errors = errors.into_iter().peekable();
+        stage.meter.count(values.len(), 0);
         let mut items = values.drain(..);
         while position < end && !stage.run.is_stopped() {
             if let Some((_, error)) = errors.next_if(|(failed, _)| *failed == position) {
@@ -258,7 +264,6 @@ where
 
     fn begin(&mut self, position: u64, item: A) {
         let stage = self.stage;
-        stage.meter.count(1, 0, Duration::ZERO);
         let item = stage.function.wrap(item);
         self.try_item(position, item, 0);
     }
@@ -303,7 +308,7 @@ where
     }
 
     /// Hands on what is done, in as few batches as it makes.
-    fn deliver(&mut self, started: Instant) {
+    fn deliver(&mut self) {
         if self.done.is_empty() {
             return;
         }
@@ -321,6 +326,5 @@ where
             }
         }
         batch.into_iter().for_each(|batch| stage.next.put(batch));
-        stage.meter.count(0, 0, started.elapsed());
     }
 }

@@ -17,6 +17,7 @@ use super::gate::Gate;
 use super::intake::{Close, Input, Intake};
 use super::line::{Factory, Line, Outlet, Stage, StageLine};
 use super::meter::Meter;
+use super::observed::Depth;
 use super::port::Port;
 use super::process_stage::{ProcessStage, most_away};
 use super::run::Run;
@@ -60,6 +61,8 @@ impl<'e, T> Tail<'e, T> {
 /// The source of a run, and who reads it.
 pub(crate) struct Front<'e> {
     pub(crate) source: Arc<dyn Close + 'e>,
+    /// What was read and waits.
+    pub(crate) staged: Arc<dyn Depth + 'e>,
     pub(crate) workers: Arc<Workers<'e>>,
 }
 
@@ -68,7 +71,12 @@ pub(crate) struct Metered<'e> {
     pub(crate) name: Arc<str>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) crew: Arc<dyn Crew + 'e>,
+    /// Where items wait for the stage.
+    pub(crate) queues: Vec<Arc<dyn Depth + 'e>>,
 }
+
+/// Who works at a stage, and where items wait for it.
+type Staff<'e> = (Arc<dyn Crew + 'e>, Vec<Arc<dyn Depth + 'e>>);
 
 /// What a run consists of.
 pub(crate) struct Built<'e> {
@@ -86,8 +94,8 @@ pub(crate) struct Build<'e, 'a> {
     monitor: Arc<Monitor<'e>>,
     stages: &'a [StageOptions],
     meters: Vec<Arc<Meter>>,
-    /// Who works at each stage.
-    crews: Vec<Option<Arc<dyn Crew + 'e>>>,
+    /// Who works at each stage, and where items wait for it.
+    crews: Vec<Option<Staff<'e>>>,
     segments: Vec<Arc<dyn Segment<'e> + 'e>>,
     /// Stages that have no segment.
     #[cfg(feature = "async")]
@@ -112,7 +120,7 @@ impl<'e, 'a> Build<'e, 'a> {
         ordered: bool,
         place: Place<'e, 'a>,
     ) -> Self {
-        let meters = stages.iter().map(|_| Arc::default()).collect();
+        let meters = stages.iter().map(|_| Arc::new(Meter::new(&run))).collect();
         let crews = stages.iter().map(|_| None).collect();
         Self {
             run,
@@ -156,9 +164,6 @@ impl<'e, 'a> Build<'e, 'a> {
             None => self.new_workers(options),
         };
         workers.add_stage(size_of::<A>().max(size_of::<B>()));
-        if part.main || self.crews[part.index].is_none() {
-            self.crews[part.index] = Some(Arc::clone(&workers) as _);
-        }
         let watching = self.watching(options, part.main, share);
         // Who brings an executor wants its threads: their runtime, their names, their stacks.
         if watching.as_ref().is_some_and(|watching| watching.always) || options.executor.is_some() {
@@ -175,6 +180,12 @@ impl<'e, 'a> Build<'e, 'a> {
             watching,
         });
         let port = Arc::clone(&stage.port);
+        // What is behind the function does not wait for it any more.
+        match &mut self.crews[part.index] {
+            Some((_, queues)) => queues.push(Arc::clone(&port) as _),
+            none if part.main => *none = Some((Arc::clone(&workers) as _, vec![Arc::clone(&port) as _])),
+            _ => {}
+        }
         let next = tail.line;
         let line: Factory<'e, A> = Arc::new(move |pulse| {
             let runner = Arc::clone(&stage.function).runner();
@@ -226,7 +237,7 @@ impl<'e, 'a> Build<'e, 'a> {
         let watched: Weak<dyn Watch + 'e> = Arc::downgrade(&(Arc::clone(&driver) as Arc<dyn Watch + 'e>));
         self.monitor.add(watched, None);
         self.driven.push(stage);
-        self.crews[part.index] = Some(driver);
+        self.crews[part.index] = Some((driver, vec![Arc::clone(&port) as _]));
         Tail { line: outlet_line(&port), port, section: None }
     }
 
@@ -291,7 +302,11 @@ impl<'e, 'a> Build<'e, 'a> {
         };
         self.run.set_front(Arc::downgrade(&workers));
         let intake = Arc::new(Intake::new(Arc::clone(&self.run), Arc::clone(&workers), source, may_block));
-        let front = Front { source: Arc::clone(&intake) as _, workers: Arc::clone(&workers) };
+        let front = Front {
+            source: Arc::clone(&intake) as _,
+            staged: Arc::clone(&intake) as _,
+            workers: Arc::clone(&workers),
+        };
         self.section(workers, Some(intake), tail.line);
         front
     }
@@ -300,7 +315,8 @@ impl<'e, 'a> Build<'e, 'a> {
     pub(crate) fn finish(self) -> Built<'e> {
         let stages = self.stages.iter().zip(self.meters).zip(self.crews);
         let stages = stages.filter_map(|((options, meter), crew)| {
-            Some(Metered { name: Arc::clone(&options.name), meter, crew: crew? })
+            let (crew, queues) = crew?;
+            Some(Metered { name: Arc::clone(&options.name), meter, crew, queues })
         });
         Built {
             stages: stages.collect(),

@@ -1,7 +1,6 @@
 //! [`Execution`]: a run from the consumer's side.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 #[cfg(feature = "async")]
 use std::task::{Context, Poll};
 use std::task::{Wake, Waker};
@@ -13,14 +12,16 @@ use ori_errors::OriError;
 #[cfg(feature = "async")]
 use super::async_stage::Drive;
 use super::batch::Batch;
-use super::build::{Build, Front, Metered, Place, Plan};
+use super::build::{Build, Front, Place, Plan};
 use super::intake::Close;
+use super::observed::Observed;
 use super::port::Port;
 use super::run::Run;
 use super::watch::{Monitor, Sight, TICK};
 use super::workers::{Segment, Spawn};
 use crate::options::{ChainOptions, StageOptions};
-use crate::stats::{ChainStats, StageStats};
+use crate::stats::ChainStats;
+use crate::watcher::Watcher;
 
 /// The consumer looks so often before it sleeps, with so many pauses between two looks: about 20 µs
 /// together, what a sleep and a wake-up cost.
@@ -37,7 +38,7 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(16);
 pub(crate) struct Execution<'e, O> {
     run: Arc<Run<'e>>,
     monitor: Arc<Monitor<'e>>,
-    stages: Vec<Metered<'e>>,
+    observed: Arc<Observed<'e>>,
     /// The sections, the last one first; they know each other only weakly.
     segments: Vec<Arc<dyn Segment<'e> + 'e>>,
     #[cfg(feature = "async")]
@@ -122,7 +123,11 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         let (outlet, results) = build.outlet();
         let tail = plan.build(&mut build, outlet);
         let may_block = source.may_block;
-        let Front { source, workers } = build.front(tail, source.items, source.may_block);
+        let expected = match source.items.size_hint() {
+            (least, Some(most)) if least == most => Some(most as u64),
+            _ => None,
+        };
+        let Front { source, staged, workers } = build.front(tail, source.items, source.may_block);
 
         let built = build.finish();
         // The consumer runs what it waits for itself if nobody else has begun it: only where a stage
@@ -130,11 +135,12 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         let helps = built.segments.len() == 1 && !options.unordered && workers.may_be_helped();
         #[cfg(feature = "async")]
         let helps = helps && built.driven.is_empty() && consumer != Consumer::Task;
+        let observed = Observed::new(&run, built.stages, staged, expected);
         workers.offer();
         Self {
             run,
             monitor,
-            stages: built.stages,
+            observed,
             segments: built.segments,
             #[cfg(feature = "async")]
             _driven: built.driven,
@@ -297,25 +303,13 @@ impl<O> Execution<'_, O> {
     }
 
     pub(crate) fn stats(&self) -> ChainStats {
-        let elapsed = self.run.started.elapsed();
-        let stages = self.stages.iter().map(|stage| {
-            let Metered { name, meter, crew } = stage;
-            let busy = Duration::from_nanos(meter.busy_nanos.load(Relaxed));
-            let most = u32::try_from(crew.most()).unwrap_or(u32::MAX);
-            StageStats {
-                name: name.to_string(),
-                items: meter.items.load(Relaxed),
-                errors: meter.errors.load(Relaxed),
-                retries: meter.retries.load(Relaxed),
-                busy,
-                waiting: elapsed.saturating_mul(most).saturating_sub(busy),
-                workers: crew.most(),
-                running: crew.running(),
-                queued: crew.queued_batches(),
-                replaced: meter.lost.load(Relaxed),
-            }
-        });
-        ChainStats { elapsed, stages: stages.collect() }
+        self.observed.stats()
+    }
+}
+
+impl<O> Execution<'static, O> {
+    pub(crate) fn watcher(&self) -> Watcher {
+        self.observed.watcher()
     }
 }
 

@@ -20,6 +20,7 @@ use ori_errors::{OriError, catch_panic};
 
 use super::batch::Batch;
 use super::lock::lock;
+use super::observed::Depth;
 use super::run::Run;
 use super::workers::Workers;
 
@@ -312,6 +313,16 @@ where
             drop_source(source);
         }
         drop(staged);
+    }
+}
+
+impl<S> Depth for Intake<'_, S>
+where
+    S: Iterator + Send,
+    S::Item: Send,
+{
+    fn items(&self) -> usize {
+        lock(&self.state).staged.iter().map(Batch::len).sum()
     }
 }
 

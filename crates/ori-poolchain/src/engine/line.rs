@@ -12,7 +12,7 @@
 //! to nothing for a long while runs the whole batch in one go, and has the stop flag only.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use ori_errors::catch_panic;
 
@@ -93,13 +93,15 @@ where
         let mut out = stage.next.queue().spare(all);
         let mut failed = Vec::new();
         let mut items = Items::new(values.drain(..));
-        let started = Instant::now();
+        let begun = stage.meter.begin();
         while items.len() > 0 {
             let outcome = catch_panic(|| self.runner.run(&mut items, &mut out, self.pulse.stop()));
             let error = match outcome {
                 Ok(Ok(())) if items.len() > 0 => {
                     // Before anybody takes the rest: it must be shared in small pieces.
-                    stage.workers.unlearn(all - items.len(), started.elapsed());
+                    stage
+                        .workers
+                        .unlearn(all - items.len(), Duration::from_nanos(stage.meter.now() - begun.at));
                     break;
                 }
                 Ok(Ok(())) => continue,
@@ -116,7 +118,8 @@ where
             }
         }
         let ran = if stage.counts { all - items.len() } else { 0 };
-        stage.meter.count(ran, failed.len(), started.elapsed());
+        stage.meter.count(ran, failed.len());
+        stage.meter.end(begun);
 
         let rest = items.into_rest();
         stage.port.queue().recycle(values);

@@ -15,6 +15,7 @@
 //! * [`port`], [`queue`]: where batches wait, sorted by position: between sections, after a split,
 //!   and before the consumer.
 //! * [`run`]: what all of one execution share: stop, window, consumer.
+//! * [`meter`], [`observed`]: what each stage has done, and for what its workers wait.
 //! * [`watch`], [`slot`]: the monitor, and batches that it can take away from a stuck worker.
 //! * [`execution`]: a run from the consumer's side.
 //! * `async_stage`, `in_flight`, `bell`: a stage of async functions, and the thread that drives it.
@@ -42,6 +43,7 @@ pub(crate) mod line;
 mod lock;
 pub(crate) use lock::lock;
 pub(crate) mod meter;
+pub(crate) mod observed;
 pub(crate) mod port;
 pub(crate) mod process_stage;
 pub(crate) mod queue;

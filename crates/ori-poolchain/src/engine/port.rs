@@ -5,6 +5,7 @@ use std::sync::Arc;
 #[cfg(feature = "async")]
 use super::async_stage::DriverState;
 use super::batch::Batch;
+use super::observed::Depth;
 use super::queue::Queue;
 use super::run::Run;
 use super::workers::Workers;
@@ -77,5 +78,11 @@ impl<'e, T> Port<'e, T> {
 
     pub(crate) fn queue(&self) -> &Queue<T> {
         &self.queue
+    }
+}
+
+impl<T: Send> Depth for Port<'_, T> {
+    fn items(&self) -> usize {
+        self.queue.items()
     }
 }

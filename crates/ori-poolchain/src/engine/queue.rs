@@ -19,6 +19,8 @@ pub(crate) struct Queue<T> {
 #[derive(Debug)]
 struct State<T> {
     batches: BTreeMap<u64, Batch<T>>,
+    /// The items in them.
+    items: usize,
     /// The position that the consumer looked for last, in vain.
     wanted: Option<u64>,
     /// Buffers whose items were used up: reusing them keeps their pages and cache lines warm.
@@ -30,13 +32,16 @@ const MOST_SPARES: usize = 8;
 
 impl<T> Queue<T> {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::new(State { batches: BTreeMap::new(), wanted: None, spares: Vec::new() }) }
+        Self {
+            state: Mutex::new(State { batches: BTreeMap::new(), items: 0, wanted: None, spares: Vec::new() }),
+        }
     }
 
     /// Adds a batch; says whether it is the one that the consumer looked for.
     pub(crate) fn put(&self, batch: Batch<T>) -> bool {
         let mut state = lock(&self.state);
         let first = batch.first();
+        state.items += batch.len();
         let previous = state.batches.insert(first, batch);
         debug_assert!(previous.is_none(), "an item may be in one batch only");
         state.wanted == Some(first)
@@ -61,6 +66,7 @@ impl<T> Queue<T> {
             batch.append(next.remove());
             fewer += 1;
         }
+        state.items -= batch.len();
         Some((batch, fewer))
     }
 
@@ -69,10 +75,12 @@ impl<T> Queue<T> {
         let mut state = lock(&self.state);
         state.wanted = position;
         let earliest = state.batches.first_entry()?;
-        match position {
-            Some(position) if *earliest.key() != position => None,
-            _ => Some(earliest.remove()),
-        }
+        let batch = match position {
+            Some(position) if *earliest.key() != position => return None,
+            _ => earliest.remove(),
+        };
+        state.items -= batch.len();
+        Some(batch)
     }
 
     /// Whether [`take_at`](Self::take_at) would give a batch.
@@ -82,6 +90,11 @@ impl<T> Queue<T> {
             (Some((earliest, _)), Some(position)) => *earliest == position,
             (earliest, _) => earliest.is_some(),
         }
+    }
+
+    /// How many items wait.
+    pub(crate) fn items(&self) -> usize {
+        lock(&self.state).items
     }
 
     /// An empty buffer with room for `len` items.
@@ -102,6 +115,8 @@ impl<T> Queue<T> {
 
     /// Takes out everything that waits, to be dropped by the caller without a lock.
     pub(crate) fn clear(&self) -> impl Drop + use<T> {
-        std::mem::take(&mut lock(&self.state).batches)
+        let mut state = lock(&self.state);
+        state.items = 0;
+        std::mem::take(&mut state.batches)
     }
 }

@@ -12,6 +12,7 @@
 //! A consumer that has nothing to do leaves a [`Waker`] and looks once more before it waits. Whoever
 //! makes something visible that it may wait for calls [`Run::wake_consumer`] after.
 
+use std::fmt;
 use std::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Mutex, OnceLock, Weak};
@@ -21,6 +22,7 @@ use std::time::Instant;
 use ori_errors::OriError;
 
 use super::lock::lock;
+use super::observed::Turn;
 use super::workers::Workers;
 
 /// Batches in the window for each worker, where the user did not set one: enough that no worker
@@ -32,7 +34,6 @@ const MUCH: u64 = 4;
 const WINDOW_LEAST: usize = 1024;
 const WINDOW_MOST: usize = 65_536;
 
-#[derive(Debug)]
 pub(crate) struct Run<'e> {
     pub(crate) started: Instant,
     /// Nothing more is wanted: cancelled, dropped, failed or finished.
@@ -54,6 +55,10 @@ pub(crate) struct Run<'e> {
     least: AtomicUsize,
     /// Somebody left because the window was full.
     full: AtomicBool,
+    /// Who is told when that changes.
+    observed: OnceLock<Weak<dyn Turn + 'e>>,
+    /// When the run was over, in nanoseconds since its beginning.
+    ended_at: OnceLock<u64>,
     /// The source has ended: `pulled` is final.
     ended: AtomicBool,
 
@@ -82,6 +87,8 @@ impl<'e> Run<'e> {
             fits: window.is_none(),
             least: AtomicUsize::new(WINDOW_LEAST),
             full: AtomicBool::new(false),
+            observed: OnceLock::new(),
+            ended_at: OnceLock::new(),
             ended: AtomicBool::new(false),
             eager,
             delivered: AtomicU64::new(0),
@@ -96,6 +103,26 @@ impl<'e> Run<'e> {
         self.front.set(workers).expect("a run has one source");
     }
 
+    pub(crate) fn set_observed(&self, observed: Weak<dyn Turn + 'e>) {
+        // The one caller has just made it.
+        let _ = self.observed.set(observed);
+    }
+
+    /// Nanoseconds since the beginning.
+    pub(crate) fn nanos(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// When the run was over.
+    pub(crate) fn ended_at(&self) -> Option<u64> {
+        self.ended_at.get().copied()
+    }
+
+    /// How many items have come out, taken or not.
+    pub(crate) fn delivered_items(&self) -> u64 {
+        self.delivered.load(SeqCst)
+    }
+
     /// Whether the run is over, for whatever reason.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Relaxed)
@@ -104,6 +131,7 @@ impl<'e> Run<'e> {
     /// Ends the run: nothing is started any more.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, SeqCst);
+        self.ended_at.get_or_init(|| self.nanos());
     }
 
     /// Ends the run with an error for the consumer.
@@ -161,7 +189,9 @@ impl<'e> Run<'e> {
     pub(crate) fn room_or_full(&self, wanted: usize) -> usize {
         match self.room_for(wanted) {
             0 => {
-                self.full.store(true, SeqCst);
+                if !self.full.swap(true, SeqCst) {
+                    self.window_turned();
+                }
                 self.wake_consumer();
                 self.room_for(wanted)
             }
@@ -184,12 +214,23 @@ impl<'e> Run<'e> {
             return;
         }
         self.released.fetch_add(items as u64, SeqCst);
-        if self.full.load(SeqCst)
-            && self.room() >= self.window().div_ceil(2)
-            && self.full.swap(false, SeqCst)
-            && let Some(front) = self.front.get().and_then(Weak::upgrade)
+        if self.full.load(SeqCst) && self.room() >= self.window().div_ceil(2) && self.full.swap(false, SeqCst)
         {
-            front.offer();
+            self.window_turned();
+            if let Some(front) = self.front.get().and_then(Weak::upgrade) {
+                front.offer();
+            }
+        }
+    }
+
+    /// Whether the source is not read because the window is full.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.load(SeqCst)
+    }
+
+    fn window_turned(&self) {
+        if let Some(observed) = self.observed.get().and_then(Weak::upgrade) {
+            observed.window_turned();
         }
     }
 
@@ -261,5 +302,16 @@ impl<'e> Run<'e> {
                 waker.wake();
             }
         }
+    }
+}
+
+impl fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("stopped", &self.stopped)
+            .field("pulled", &self.pulled)
+            .field("released", &self.released)
+            .field("window", &self.window)
+            .finish_non_exhaustive()
     }
 }

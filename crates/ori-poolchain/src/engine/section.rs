@@ -7,7 +7,7 @@ use super::batch::Batch;
 use super::intake::{Input, Pull, Want};
 use super::line::{Factory, Fed, Line};
 use super::watch::{Monitor, Pulse};
-use super::workers::{Crew, Leave, Segment, Workers};
+use super::workers::{Leave, Segment, Workers};
 
 pub(crate) struct Section<'e, A> {
     pub(crate) workers: Arc<Workers<'e>>,

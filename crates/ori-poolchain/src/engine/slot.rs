@@ -22,6 +22,7 @@ use ori_errors::{ErrorKind, OriError, catch_panic};
 use super::batch::Batch;
 use super::line::Stage;
 use super::lock::lock;
+use super::meter::Begun;
 use super::watch::{Monitor, Sight, TICK, Watch};
 use crate::function::{Outcome, Runner};
 
@@ -49,6 +50,8 @@ pub(crate) struct Slot<'e, A, B> {
 
 struct State<A, B> {
     generation: u64,
+    /// Since when there is a batch.
+    begun: Option<Begun>,
     /// The position of the first item that is not delivered.
     first: u64,
     /// The position of the first item that was not looked at.
@@ -88,6 +91,7 @@ where
     pub(crate) fn new(stage: &Arc<Stage<'e, A, B>>, watching: &Watching<'e, A>) -> Arc<Self> {
         let state = State {
             generation: 0,
+            begun: None,
             first: 0,
             next: 0,
             rest: VecDeque::new(),
@@ -112,7 +116,7 @@ where
         batch: Batch<A>,
         stop: &AtomicBool,
     ) -> Option<Batch<B>> {
-        let (several, started) = (batch.values.len() > 1, Instant::now());
+        let several = batch.values.len() > 1;
         let generation = self.load(batch);
         if watching.always && (watching.limit.is_some() || several) {
             watching.monitor.rouse();
@@ -140,7 +144,9 @@ where
                     outcome if self.stage.workers.run.is_stopped() => {
                         // Nobody wants the rest.
                         let unwanted = (state.take_rest(), state.current.take());
+                        let begun = state.begun.take();
                         drop(state);
+                        self.end(begun);
                         drop((outcome, unwanted));
                         return Some(Batch::new(0, Vec::new()));
                     }
@@ -176,11 +182,12 @@ where
                         ended = Some(Err(out_of_time(limit)));
                     }
                 }
-                Step::Done { batch, rest, ran } => {
+                Step::Done { batch, rest, ran, begun } => {
                     if let Some(rest) = rest {
                         self.stage.port.put(rest);
                     }
-                    self.stage.meter.count(ran.items, ran.errors, started.elapsed());
+                    self.stage.meter.count(ran.items, ran.errors);
+                    self.end(begun);
                     return Some(batch);
                 }
             }
@@ -190,12 +197,19 @@ where
     fn load(&self, batch: Batch<A>) -> u64 {
         let done = self.stage.next.queue().spare(batch.values.len());
         let mut state = lock(&self.state);
+        state.begun = Some(self.stage.meter.begin());
         state.first = batch.first();
         state.next = batch.first();
         state.rest = batch.values.into();
         state.rest_failed = batch.errors.into();
         state.done = done;
         state.generation
+    }
+
+    fn end(&self, begun: Option<Begun>) {
+        if let Some(begun) = begun {
+            self.stage.meter.end(begun);
+        }
     }
 
     /// The current item has run out of time: everything is taken away from its worker.
@@ -210,6 +224,7 @@ where
         let mut done = state.take_done(current.position);
         let rest = state.take_rest();
         let mut ran = std::mem::take(&mut state.ran);
+        let begun = state.begun.take();
         drop(state);
 
         let position = current.position;
@@ -227,7 +242,8 @@ where
                 None
             }
         };
-        self.stage.meter.count(ran.items, ran.errors, limit);
+        self.stage.meter.count(ran.items, ran.errors);
+        self.end(begun);
         self.stage.meter.lost.fetch_add(1, Relaxed);
         for batch in again.into_iter().chain(rest) {
             self.stage.port.put(batch);
@@ -266,6 +282,7 @@ enum Step<A, B> {
         batch: Batch<B>,
         rest: Option<Batch<A>>,
         ran: Ran,
+        begun: Option<Begun>,
     },
 }
 
@@ -327,7 +344,8 @@ impl<A, B> State<A, B> {
     }
 
     fn done(&mut self, rest: Option<Batch<A>>) -> Step<A, B> {
-        Step::Done { batch: self.take_done(self.next), rest, ran: std::mem::take(&mut self.ran) }
+        let (batch, ran) = (self.take_done(self.next), std::mem::take(&mut self.ran));
+        Step::Done { batch, rest, ran, begun: self.begun.take() }
     }
 
     /// What lies before `position`.

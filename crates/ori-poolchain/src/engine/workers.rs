@@ -34,10 +34,10 @@ pub(crate) trait Spawn<'e>: Send + Sync {
 pub(crate) trait Crew: Send + Sync {
     /// The most items that are worked on at the same time.
     fn most(&self) -> usize;
+    /// How many workers there are now, with or without work.
+    fn alive(&self) -> usize;
     /// How many are worked on now.
     fn running(&self) -> usize;
-    /// Batches that wait.
-    fn queued_batches(&self) -> usize;
 }
 
 /// The typed half of a segment, which knows how to work.
@@ -304,6 +304,10 @@ impl<'e> Workers<'e> {
         self.queued.fetch_add(batches, SeqCst);
     }
 
+    pub(crate) fn queued_batches(&self) -> usize {
+        usize::try_from(self.queued.load(Relaxed)).unwrap_or(0)
+    }
+
     pub(crate) fn has_queued(&self) -> bool {
         self.queued.load(SeqCst) > 0
     }
@@ -409,14 +413,14 @@ impl Crew for Workers<'_> {
         self.most
     }
 
+    fn alive(&self) -> usize {
+        self.seats.load(Relaxed).max(self.running())
+    }
+
     /// The helping consumer included.
     fn running(&self) -> usize {
         let segment = self.segment.get().and_then(Weak::upgrade);
         segment.and_then(|segment| segment.running()).unwrap_or_else(|| self.permits.load(Relaxed))
-    }
-
-    fn queued_batches(&self) -> usize {
-        usize::try_from(self.queued.load(Relaxed)).unwrap_or(0)
     }
 }
 

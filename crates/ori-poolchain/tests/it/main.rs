@@ -18,6 +18,7 @@ mod process_deaths;
 mod process_runs;
 mod property;
 mod source;
+mod statistics;
 mod stopping;
 #[cfg(feature = "async")]
 mod streams;

@@ -38,7 +38,7 @@ fn an_item_that_takes_too_long_is_timed_out_and_its_thread_replaced() {
                 }
                 assert!(position % 20 != 7 || result.is_err());
             }
-            assert!(results.stats().stages()[0].replaced >= 5);
+            assert!(results.stats().stages()[0].lost >= 5);
             gate.open();
         });
     }
@@ -154,32 +154,4 @@ fn an_unordered_run_is_not_delayed_by_a_slow_item() {
             assert!(results.next().is_none());
         });
     }
-}
-
-#[test]
-fn statistics_add_up() {
-    within(LIMIT, || {
-        let chain = PoolChain::new()
-            .add_threadpool(|n: u64| if n.is_multiple_of(10) { Err("no") } else { Ok(n) })
-            .fallible()
-            .name("check")
-            .add_threadpool_ref(|n: &u64| assert!(n % 10 != 1, "one"))
-            .retries(2)
-            .name("try")
-            .max_workers(3);
-        let mut results = chain.execute_lazy(0..1000).unwrap();
-        assert_eq!(results.by_ref().filter(Result::is_ok).count(), 800);
-        let stats = results.stats();
-        let numbers: Vec<_> = stats
-            .stages()
-            .iter()
-            .map(|stage| (&*stage.name, stage.items, stage.errors, stage.retries))
-            .collect();
-        assert_eq!(numbers, [("check", 1000, 100, 0), ("try", 900, 100, 200)]);
-        assert_eq!(stats.stages()[1].workers, 3);
-        assert_eq!(stats.stages()[1].queued, 0);
-        let table = stats.to_string();
-        assert_eq!(table.lines().count(), 3);
-        assert!(table.contains("check") && table.contains("1000"), "{table}");
-    });
 }

@@ -85,7 +85,7 @@ impl From<&StageStats> for Stage {
             errors: stats.errors,
             workers: stats.workers,
             busy_seconds: stats.busy.as_secs_f64(),
-            waiting_seconds: stats.waiting.as_secs_f64(),
+            waiting_seconds: (stats.waiting_for_input + stats.waiting_for_output).as_secs_f64(),
         }
     }
 }
