@@ -67,11 +67,11 @@ pub struct StageStats {
     pub items: u64,
     /// Items that failed in it.
     pub errors: u64,
-    /// Tries beyond the first of an item. In worker processes they are not counted.
+    /// Tries beyond the first of an item.
     pub retries: u64,
     /// Time in the stage's function, added up over its workers; of what runs, the time until now. For
-    /// an async stage, the time of its futures from their start to their end; for worker processes,
-    /// what they report with the results of a batch.
+    /// an async stage, the time of its futures from their start to their end; for a stage in worker
+    /// processes, the time for which they had something to do, its way to them and back included.
     pub busy: Duration,
     /// Time for which its workers had nothing to do because nothing came, added up over the workers:
     /// the source or an earlier stage was slower, or what came was on its way. Time spent in reading

@@ -12,12 +12,15 @@ use ori_errors::OriError;
 use ori_worker::{JobId, Replies, Sink};
 
 use super::lock::lock;
+use super::meter::{Held, Meter};
 
 pub(crate) struct Away {
     state: Mutex<State>,
     changed: Condvar,
     /// The most batches that are away.
     most: usize,
+    processes: usize,
+    meter: Arc<Meter>,
 }
 
 #[derive(Default)]
@@ -30,6 +33,8 @@ struct State {
     attended: bool,
     /// Nothing is wanted any more.
     over: bool,
+    /// How many processes are at work.
+    held: Held,
 }
 
 /// What came back of some items of a batch.
@@ -70,8 +75,16 @@ impl Places {
 }
 
 impl Away {
-    pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), changed: Condvar::new(), most })
+    /// For at most so many batches at a time, which so many processes run.
+    pub(crate) fn new(most: usize, processes: usize, meter: Arc<Meter>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), changed: Condvar::new(), most, processes, meter })
+    }
+
+    /// A batch has gone or come: each of those that are away is one process's work, as far as there
+    /// are processes.
+    fn note(&self, state: &mut State) {
+        let busy = state.jobs.len().min(self.processes);
+        self.meter.hold(&mut state.held, busy);
     }
 
     /// A place for one more batch, if there is one.
@@ -102,6 +115,7 @@ impl Away {
         let mut state = lock(&self.state);
         if !state.over {
             state.jobs.push(job);
+            self.note(&mut state);
         }
         !state.over
     }
@@ -146,7 +160,9 @@ impl Away {
         let (jobs, unwanted) = {
             let mut state = lock(&self.state);
             state.over = true;
-            (std::mem::take(&mut state.jobs), std::mem::take(&mut state.returned))
+            let jobs = std::mem::take(&mut state.jobs);
+            self.note(&mut state);
+            (jobs, std::mem::take(&mut state.returned))
         };
         self.changed.notify_all();
         drop(unwanted);
@@ -157,6 +173,7 @@ impl Away {
         let mut state = lock(&self.state);
         if let Some(job) = last_of {
             state.jobs.retain(|away| *away != job);
+            self.note(&mut state);
         }
         if state.over {
             drop(state);
@@ -198,6 +215,11 @@ impl Return {
 impl Sink for Return {
     fn is_wanted(&self) -> bool {
         !lock(&self.away.state).over
+    }
+
+    fn retried(&self, _item: u32, _error: &OriError) {
+        self.away.meter.retries.fetch_add(1, Relaxed);
+        self.away.meter.lost.fetch_add(1, Relaxed);
     }
 
     fn replies(&self, first: u32, replies: Replies) {

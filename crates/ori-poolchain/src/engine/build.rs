@@ -276,12 +276,12 @@ impl<'e, 'a> Build<'e, 'a> {
             next: tail.port,
             meter: Arc::clone(&self.meters[part.index]),
             size: AtomicUsize::new(1),
-            away: Away::new(most_away(most)),
+            away: Away::new(most_away(most), most, Arc::clone(&self.meters[part.index])),
             gate: Gate::new(),
         });
         workers.set_segment(Arc::downgrade(&segment));
         self.segments.push(segment);
-        self.crews[part.index] = Some(workers);
+        self.crews[part.index] = Some((workers, vec![port.clone() as _]));
         Tail { line: outlet_line(&port), port, section: None }
     }
 

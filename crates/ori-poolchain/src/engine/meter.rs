@@ -35,8 +35,7 @@ pub(crate) struct Begun {
     pub(crate) at: u64,
 }
 
-/// How many futures a driver has, and since when.
-#[cfg(feature = "async")]
+/// How many futures or processes are at work, and since when.
 #[derive(Copy, Clone, Debug, Default)]
 pub(crate) struct Held {
     since: u64,
@@ -94,8 +93,8 @@ impl Meter {
         }
     }
 
-    /// From now on `held` holds `count` futures: for a stage with one driver.
-    #[cfg(feature = "async")]
+    /// From now on so many futures, or processes, are at work: for a stage where one place knows them
+    /// all.
     pub(crate) fn hold(&self, held: &mut Held, count: usize) {
         let begun = Begun { at: self.now() };
         let count = count as u64;

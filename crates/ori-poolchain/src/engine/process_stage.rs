@@ -122,12 +122,12 @@ where
         let (items, busy) = (replies.len(), replies.duration());
         self.learn(items, busy);
         // Counted before they are passed on: who has had the last result may look.
-        self.meter.count(items, 0, busy);
+        self.meter.count(items, 0);
         let mut runs = Runs::new(&self.next);
         runs.expected = items;
         let mut index = first;
         let label = |error: OriError, place| {
-            self.meter.count(0, 1, Duration::ZERO);
+            self.meter.count(0, 1);
             error.with_stage(&*self.name).with_item(place)
         };
         loop {
@@ -148,7 +148,7 @@ where
 
     /// The one result of the item at `place` is an error.
     fn fail(&self, place: u64, error: OriError) {
-        self.meter.count(1, 1, Duration::ZERO);
+        self.meter.count(1, 1);
         if error.is_worker_lost() || error.is_timeout() {
             self.meter.lost.fetch_add(1, Relaxed);
         }
@@ -207,6 +207,10 @@ where
 
     fn running(&self) -> Option<usize> {
         Some(self.away.len().min(self.workers.most()))
+    }
+
+    fn alive(&self) -> Option<usize> {
+        Some(self.processes.conductor.worker_pids().len())
     }
 
     fn stop(&self) {

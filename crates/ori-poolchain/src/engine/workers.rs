@@ -59,6 +59,10 @@ pub(crate) trait Segment<'e>: Send + Sync {
     fn running(&self) -> Option<usize> {
         None
     }
+    /// How many workers there are, where those are not the seats.
+    fn alive(&self) -> Option<usize> {
+        None
+    }
     /// The run is over: gives up what runs elsewhere. May be called more than once.
     fn stop(&self) {}
 }
@@ -414,7 +418,9 @@ impl Crew for Workers<'_> {
     }
 
     fn alive(&self) -> usize {
-        self.seats.load(Relaxed).max(self.running())
+        let segment = self.segment.get().and_then(Weak::upgrade);
+        let elsewhere = segment.and_then(|segment| segment.alive());
+        elsewhere.unwrap_or_else(|| self.seats.load(Relaxed).max(self.permits.load(Relaxed)))
     }
 
     /// The helping consumer included.

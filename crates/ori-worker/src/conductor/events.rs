@@ -242,6 +242,7 @@ impl Core {
         queued.lost += 1;
         queued.strikes = 0;
         if queued.lost <= queued.job.retries {
+            queued.job.sink.retried(queued.next, &error);
             return;
         }
         self.deliveries.push(Delivery::Failed(Arc::clone(&queued.job.sink), queued.next, error));
