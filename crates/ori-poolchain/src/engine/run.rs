@@ -120,7 +120,8 @@ impl<'e> Run<'e> {
 
     /// How many items have come out, taken or not.
     pub(crate) fn delivered_items(&self) -> u64 {
-        self.delivered.load(SeqCst)
+        // Whoever delivers counts after, and the consumer may be faster.
+        self.delivered.load(SeqCst).max(self.released.load(SeqCst))
     }
 
     /// Whether the run is over, for whatever reason.
