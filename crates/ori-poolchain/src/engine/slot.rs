@@ -155,7 +155,8 @@ where
                         settled = outcome.map(|outcome| state.settle(outcome, &self.stage.name));
                         if stop.load(Relaxed) {
                             // Before anybody takes the rest: it must be shared in small pieces.
-                            self.stage.workers.unlearn(state.ran.items, started.elapsed());
+                            let taken = state.begun.map_or(0, |begun| self.stage.meter.now() - begun.at);
+                            self.stage.workers.unlearn(state.ran.items, Duration::from_nanos(taken));
                             state.stop_here()
                         } else if ends {
                             state.stop_here()
