@@ -11,7 +11,18 @@ use syn::{Error, ItemFn, Path, parse_macro_input, parse_quote};
 
 /// Registers a function under its path, so that another executable can be asked to run it.
 ///
-/// For programs that depend on the facade crate `ori`. See `ori::worker` for what it is good for.
+/// For programs that depend on the facade crate `ori`. It is for pools whose workers are another
+/// executable: `ProcessPool::builder().executable(path)`.
+///
+/// ```text
+/// #[ori::task]
+/// fn measure(path: String, block: usize) -> u64 {
+///     ..
+/// }
+/// ```
+///
+/// The function stays as it is: up to eight arguments and a result that can be serialized, neither
+/// generic nor async, which is checked when it is compiled.
 #[proc_macro_attribute]
 pub fn task(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand(arguments, item, parse_quote!(::ori::worker))
@@ -20,6 +31,16 @@ pub fn task(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Registers a function under its path, so that another executable can be asked to run it.
 ///
 /// For programs that depend on the crate `ori-worker` itself, which has it as `ori_worker::task`.
+///
+/// ```text
+/// #[ori_worker::task]
+/// fn measure(path: String, block: usize) -> u64 {
+///     ..
+/// }
+/// ```
+///
+/// The function stays as it is: up to eight arguments and a result that can be serialized, neither
+/// generic nor async, which is checked when it is compiled.
 #[proc_macro_attribute]
 pub fn task_of_ori_worker(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand(arguments, item, parse_quote!(::ori_worker))

@@ -20,6 +20,14 @@ const GRACE: Duration = Duration::from_secs(2);
 /// [`output`](Self::output) or [`lines`](Self::lines). Dropping it does nothing.
 ///
 /// What no function reads and nothing collects goes to the null device.
+///
+/// ```
+/// # fn main() -> ori_subprocess::Result<()> {
+/// let sorted = ori_subprocess::run_process(["sort"]).stdin_bytes("b\na\n").check().output()?;
+/// assert_eq!(sorted.stdout_text(), "a\nb\n");
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nothing runs before `start`, `output` or `lines`"]
 pub struct ProcessBuilder {
     pub(crate) command: Vec<OsString>,

@@ -7,7 +7,55 @@
 //! running and nothing else.
 //!
 //! Most programs use `ProcessPool` of `ori-background` or `add_processpool` of `ori-poolchain`,
-//! which are thin faces of this crate.
+//! which are thin faces of this crate. This is what they do:
+//!
+#![cfg_attr(target_os = "linux", doc = "```standalone_crate")]
+#![cfg_attr(not(target_os = "linux"), doc = "```no_run")]
+//! use std::sync::{Arc, Mutex, mpsc};
+//! use ori_worker::{Conductor, Job, Replies, Sink, Task, WorkerOptions};
+//! use ori_errors::OriError;
+//!
+//! /// Hands on what comes, not yet decoded, to the thread that waits.
+//! struct Send(Mutex<mpsc::Sender<Result<Replies, OriError>>>);
+//!
+//! impl Sink for Send {
+//!     fn replies(&self, _first: u32, replies: Replies) {
+//!         let _ = self.0.lock().unwrap().send(Ok(replies));
+//!     }
+//!     fn failed(&self, _item: u32, error: OriError) {
+//!         let _ = self.0.lock().unwrap().send(Err(error));
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), OriError> {
+//!     ori_worker::init();
+//!     let mut options = WorkerOptions::default();
+//!     options.max_workers = 1;
+//!     let conductor = Conductor::start(options)?;
+//!
+//!     let (sender, results) = mpsc::channel();
+//!     let halve = |n: u32| if n == 3 { std::process::abort() } else { n / 2 };
+//!     let mut job = Job::new(Task::new(halve), Arc::new(Send(Mutex::new(sender))));
+//!     for n in 2..5_u32 {
+//!         job.push(&(n,))?; // the tuple of the arguments
+//!     }
+//!     conductor.submit(conductor.reserve(), job)?;
+//!
+//!     let (mut halves, mut lost) = (Vec::new(), 0);
+//!     for replies in results {
+//!         match replies {
+//!             Ok(mut replies) => {
+//!                 while let Some(half) = replies.decode_next::<u32>() {
+//!                     halves.push(half?);
+//!                 }
+//!             }
+//!             Err(error) => lost += u32::from(error.is_worker_lost()),
+//!         }
+//!     }
+//!     assert_eq!((halves, lost), (vec![1, 2], 1));
+//!     Ok(())
+//! }
+//! ```
 //!
 //! | module | what lives there |
 //! |---|---|

@@ -2,6 +2,7 @@
 //!
 //! Ori runs functions in the background and sends iterables through chains of pools. It brings the
 //! Python package of the same name to Rust: same ideas, same names, bounded memory, one error type.
+//! The [guide](guide/index.html) leads from other libraries to this one, and through its inside.
 //!
 //! # A chain
 //!
@@ -113,5 +114,6 @@ pub use ori_subprocess as subprocess;
 #[doc(inline)]
 pub use {ori_macros::task, ori_worker as worker, ori_worker::init, ori_worker::test_worker};
 
-#[cfg(any(doc, doctest))]
+// Its examples use all of the default features.
+#[cfg(all(any(doc, doctest), feature = "default"))]
 pub mod guide;

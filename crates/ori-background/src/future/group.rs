@@ -16,6 +16,16 @@ use super::BackgroundFuture;
 use super::shared::{Phase, Waiter};
 
 /// When [`wait`] returns.
+///
+/// ```
+/// use ori_background::{ReturnWhen, ThreadPool, wait};
+///
+/// let pool = ThreadPool::builder().max_workers(2).build()?;
+/// let mut futures = [pool.submit(|| 1), pool.submit(|| 2)];
+/// let (done, _) = wait(&mut futures, ReturnWhen::FirstCompleted, None);
+/// assert!(!done.is_empty());
+/// # Ok::<(), ori_errors::OriError>(())
+/// ```
 #[non_exhaustive]
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ReturnWhen {

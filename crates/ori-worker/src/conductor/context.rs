@@ -15,6 +15,19 @@ use crate::task::Task;
 ///
 /// Made by [`Conductor::context`](crate::Conductor::context). A clone is cheap and stands for the
 /// same context. When the last one is dropped, the workers drop their states.
+///
+/// ```no_run
+/// use ori_worker::{Conductor, Job, Sink, Task, WorkerOptions};
+///
+/// fn look_up(sink: std::sync::Arc<dyn Sink>) -> ori_errors::Result<()> {
+///     let conductor = Conductor::start(WorkerOptions::default())?;
+///     let words = conductor.context(Task::init(|words: Vec<String>| words), &["one", "two"])?;
+///     let find = |words: &mut Vec<String>, n: usize| words[n].clone();
+///     let mut job = Job::new(Task::with_state(find), sink).with_context(words);
+///     job.push(&(1_usize,))?;
+///     conductor.submit(conductor.reserve(), job)
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Context(Arc<Inner>);
 

@@ -24,7 +24,8 @@ pub struct JobId(pub(super) u64);
 /// Where the results of a job go. Each item gets exactly one result, in order.
 ///
 /// The methods are called by whichever thread drives the sockets, so they must return at once and
-/// must not run user code: store what came and wake somebody.
+/// must not run user code: store what came and wake somebody. The [crate's page](crate) has an
+/// example.
 pub trait Sink: Send + Sync {
     /// Whether the results are still wanted; asked before the job is handed to a worker.
     fn is_wanted(&self) -> bool {
@@ -44,7 +45,7 @@ pub trait Sink: Send + Sync {
     fn failed(&self, item: u32, error: OriError);
 }
 
-/// A batch of encoded items for one function.
+/// A batch of encoded items for one function. The [crate's page](crate) has an example.
 pub struct Job {
     pub(super) task: Task,
     pub(super) context: Option<Context>,
@@ -58,6 +59,20 @@ pub struct Job {
 
 impl Job {
     /// A job without items. Dropping it runs nothing and tells its sink nothing.
+    ///
+    /// ```
+    /// # struct Nobody;
+    /// # impl ori_worker::Sink for Nobody {
+    /// #     fn replies(&self, _: u32, _: ori_worker::Replies) {}
+    /// #     fn failed(&self, _: u32, _: ori_errors::OriError) {}
+    /// # }
+    /// # let sink = std::sync::Arc::new(Nobody);
+    /// use ori_worker::{Job, Task};
+    ///
+    /// let job = Job::new(Task::new(|n: u32| n + 1), sink);
+    /// assert_eq!(job.items(), 0);
+    /// # Ok::<(), ori_errors::OriError>(())
+    /// ```
     #[must_use]
     pub fn new(task: Task, sink: Arc<dyn Sink>) -> Self {
         Self {
@@ -76,6 +91,21 @@ impl Job {
     ///
     /// # Errors
     /// `Codec` when it cannot be encoded; the job is as before.
+    ///
+    /// ```
+    /// # struct Nobody;
+    /// # impl ori_worker::Sink for Nobody {
+    /// #     fn replies(&self, _: u32, _: ori_worker::Replies) {}
+    /// #     fn failed(&self, _: u32, _: ori_errors::OriError) {}
+    /// # }
+    /// # let sink = std::sync::Arc::new(Nobody);
+    /// use ori_worker::{Job, Task};
+    ///
+    /// let mut job = Job::new(Task::new(|a: u32, b: String| b.len() + a as usize), sink);
+    /// job.push(&(1_u32, "two"))?;
+    /// assert_eq!(job.items(), 1);
+    /// # Ok::<(), ori_errors::OriError>(())
+    /// ```
     pub fn push<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<()> {
         push_item(item, &mut self.body, &mut self.tail)?;
         self.items += 1;
@@ -83,18 +113,49 @@ impl Job {
     }
 
     /// How many items there are.
+    ///
+    /// ```
+    /// # struct Nobody;
+    /// # impl ori_worker::Sink for Nobody {
+    /// #     fn replies(&self, _: u32, _: ori_worker::Replies) {}
+    /// #     fn failed(&self, _: u32, _: ori_errors::OriError) {}
+    /// # }
+    /// # let sink = std::sync::Arc::new(Nobody);
+    /// use ori_worker::{Job, Task};
+    ///
+    /// let mut job = Job::new(Task::new(|n: u32| n + 1), sink);
+    /// job.push(&(1_u32,))?;
+    /// assert_eq!(job.items(), 1);
+    /// # Ok::<(), ori_errors::OriError>(())
+    /// ```
     #[must_use]
     pub fn items(&self) -> u32 {
         self.items
     }
 
     /// How many bytes the items take, payloads included.
+    ///
+    /// ```
+    /// # struct Nobody;
+    /// # impl ori_worker::Sink for Nobody {
+    /// #     fn replies(&self, _: u32, _: ori_worker::Replies) {}
+    /// #     fn failed(&self, _: u32, _: ori_errors::OriError) {}
+    /// # }
+    /// # let sink = std::sync::Arc::new(Nobody);
+    /// use ori_worker::{Job, Task};
+    ///
+    /// let mut job = Job::new(Task::new(|bytes: ori_worker::Payload| bytes.len()), sink);
+    /// job.push(&(ori_worker::Payload::from(vec![0; 1000]),))?;
+    /// assert!(job.bytes() >= 1000);
+    /// # Ok::<(), ori_errors::OriError>(())
+    /// ```
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.body.len() as u64 + self.tail.length()
     }
 
-    /// The same job for a function with a state, which this context makes.
+    /// The same job for a function with a state, which this context makes. The example is that of
+    /// [`Context`].
     #[must_use]
     pub fn with_context(mut self, context: Context) -> Self {
         self.context = Some(context);
@@ -102,6 +163,20 @@ impl Job {
     }
 
     /// The same job, each item of which may run for this long. Default: no limit.
+    ///
+    /// ```
+    /// # struct Nobody;
+    /// # impl ori_worker::Sink for Nobody {
+    /// #     fn replies(&self, _: u32, _: ori_worker::Replies) {}
+    /// #     fn failed(&self, _: u32, _: ori_errors::OriError) {}
+    /// # }
+    /// # let sink = std::sync::Arc::new(Nobody);
+    /// use ori_worker::{Job, Task};
+    ///
+    /// use std::time::Duration;
+    /// let job = Job::new(Task::new(|n: u32| n + 1), sink).with_limit(Some(Duration::from_secs(5)));
+    /// # Ok::<(), ori_errors::OriError>(())
+    /// ```
     #[must_use]
     pub fn with_limit(mut self, limit: Option<Duration>) -> Self {
         self.limit = limit;
@@ -110,6 +185,19 @@ impl Job {
 
     /// The same job, each item of which is tried again so many times when its worker dies or its
     /// time limit passes. Default: 0.
+    ///
+    /// ```
+    /// # struct Nobody;
+    /// # impl ori_worker::Sink for Nobody {
+    /// #     fn replies(&self, _: u32, _: ori_worker::Replies) {}
+    /// #     fn failed(&self, _: u32, _: ori_errors::OriError) {}
+    /// # }
+    /// # let sink = std::sync::Arc::new(Nobody);
+    /// use ori_worker::{Job, Task};
+    ///
+    /// let job = Job::new(Task::new(|n: u32| n + 1), sink).with_retries(2);
+    /// # Ok::<(), ori_errors::OriError>(())
+    /// ```
     #[must_use]
     pub fn with_retries(mut self, retries: u32) -> Self {
         self.retries = retries;
@@ -124,7 +212,7 @@ impl fmt::Debug for Job {
 }
 
 /// Results of a worker, not decoded yet: decoding runs user code, so the receiver does it where
-/// user code may run.
+/// user code may run. The [crate's page](crate) has an example.
 pub struct Replies {
     body: Vec<u8>,
     at: usize,
@@ -163,7 +251,11 @@ impl Replies {
         length.is_none_or(|length| u32::from_le_bytes(*length) & FAILED != 0)
     }
 
-    /// Decodes the next result.
+    /// Decodes the next result; `None` when there is none left.
+    ///
+    /// # Errors
+    /// The error of the item: `Panicked` where its function panicked, `Codec` where the argument or
+    /// the result cannot be encoded or decoded, or is of another type than `R`.
     #[inline]
     pub fn decode_next<R: DeserializeOwned>(&mut self) -> Option<Result<R>> {
         self.left = self.left.checked_sub(1)?;
