@@ -5,20 +5,18 @@
 //! | [`migration`] | I know this call of concurrent.futures, asyncio, Ori, mt.aio, rayon or procspawn: what is it here? |
 //! | [`comparison`] | What do the others do, what do they not do, and when is one of them the better choice? |
 //! | [`architecture`] | What happens inside, what always holds, and which test says so? |
-//! | [`benchmarks`], [`benchmarks_aio`] | How fast is it, beside whom, and on what machine? |
+//! | [`benchmarks`] | How fast is it, beside whom, and on what machine? |
 //!
 //! The pages are the files of `docs/` in the repository. The code in them is compiled and run by the
 //! tests of this crate.
 
 // A page names its links by labels, `[text][label]`, and defines the labels at its end for those
-// who read the file. Of two definitions the first one counts: those in `links!` lead to the same
-// places on this site.
+// who read the file. Of two definitions the first one counts: those before the text lead to the
+// same places on this site.
 macro_rules! page {
-    ($(#[$attribute:meta])* $name:ident, $file:literal) => {
-        $(#[$attribute])*
+    ($name:ident, $file:literal) => {
         /// [architecture]: mod@crate::guide::architecture
         /// [benchmarks]: mod@crate::guide::benchmarks
-        /// [benchmarks-aio]: mod@crate::guide::benchmarks_aio
         /// [comparison]: mod@crate::guide::comparison
         /// [migration]: mod@crate::guide::migration
         #[doc = ""]
@@ -29,7 +27,6 @@ macro_rules! page {
 
 page!(architecture, "architecture.md");
 page!(benchmarks, "benchmarks.md");
-page!(benchmarks_aio, "benchmarks-aio.md");
 page!(comparison, "comparison.md");
 page!(migration, "migration.md");
 
