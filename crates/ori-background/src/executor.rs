@@ -85,7 +85,7 @@ pub trait Executor: Send + Sync + 'static {
     /// How many jobs can run at the same time, at least 1. A chain's stage uses it as its number
     /// of workers unless told otherwise. Default: the number of processors.
     fn max_workers(&self) -> usize {
-        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+        ori_worker::processors()
     }
 
     /// Ends the executor, for `Background::shutdown`. Default: does nothing, for executors that

@@ -1,11 +1,12 @@
 //! [`StageOptions`]: the options of one stage, and their checks.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ori_background::Executor;
 use ori_errors::{ErrorKind, OriError, Result};
+use ori_worker::processors;
 
 use crate::processes::Processes;
 
@@ -144,13 +145,6 @@ impl StageOptions {
             None => Ok(()),
         }
     }
-}
-
-/// The number of processors, asked for once: on Linux the answer is read from files, which takes
-/// longer than a short run.
-fn processors() -> usize {
-    static PROCESSORS: OnceLock<usize> = OnceLock::new();
-    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
 }
 
 /// What the user asked for, for the chain.

@@ -114,7 +114,7 @@ pub use elsewhere::{
     Conductor, Context, Driver, Job, JobId, Replies, Sink, Task, check_ready, depth, init, is_worker,
 };
 pub use function::{InitializerOutcome, TaskFn};
-pub use options::{Outputs, WorkerOptions};
+pub use options::{Outputs, WorkerOptions, processors};
 pub use ori_macros::task_of_ori_worker as task;
 #[cfg(target_os = "linux")]
 pub use start::{check_ready, depth, init, is_worker};

@@ -1,14 +1,30 @@
-//! [`WorkerOptions`]: how workers are started, and when they are replaced.
+//! [`WorkerOptions`]: how workers are started, and when they are replaced; [`processors`]: how many
+//! there are unless told otherwise.
 
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::Task;
+
+/// How many processors this program may use: how many workers a pool has unless told otherwise.
+///
+/// The system is asked once, which takes it some twenty microseconds; a limit that changes while
+/// the program runs is not seen. 1 where the system does not tell.
+///
+/// ```
+/// assert!(ori_worker::processors() >= 1);
+/// ```
+#[must_use]
+pub fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get))
+}
 
 /// Makes standard output and standard error of one worker.
 pub type Outputs = Arc<dyn Fn() -> io::Result<(Stdio, Stdio)> + Send + Sync>;
@@ -39,7 +55,7 @@ pub struct WorkerOptions {
 impl Default for WorkerOptions {
     fn default() -> Self {
         Self {
-            max_workers: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            max_workers: processors(),
             max_items_per_worker: None,
             max_memory_per_worker: None,
             initializer: None,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ori_errors::{ErrorKind, OriError, Result};
+use ori_worker::processors;
 
 use super::core::{Core, Options};
 use super::{ThreadPool, time_limit, worker};
@@ -149,9 +150,8 @@ impl ThreadPoolBuilder {
     /// assert!(error.to_string().contains("max_workers"));
     /// ```
     pub fn build(self) -> Result<ThreadPool> {
-        let default_workers = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let options = Options {
-            max_workers: self.max_workers.unwrap_or_else(default_workers),
+            max_workers: self.max_workers.unwrap_or_else(processors),
             thread_name: self.thread_name,
             idle_timeout: self.idle_timeout,
             queue_limit: self.queue_limit.unwrap_or(usize::MAX),

@@ -5,19 +5,6 @@ use std::sync::Arc;
 use ori_background::{Executor, Job, Shutdown, as_completed, run_in_background};
 use ori_errors::{ErrorKind, OriError, Result};
 
-struct Rayon(rayon::ThreadPool);
-
-impl Executor for Rayon {
-    fn execute(&self, job: Job) -> Result<()> {
-        self.0.spawn(job);
-        Ok(())
-    }
-
-    fn max_workers(&self) -> usize {
-        self.0.current_num_threads()
-    }
-}
-
 struct Tokio(tokio::runtime::Handle);
 
 impl Executor for Tokio {
@@ -46,18 +33,13 @@ fn squares(executor: impl Executor) {
 }
 
 #[test]
-fn a_rayon_pool_is_an_executor() {
-    let rayon = Arc::new(Rayon(rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap()));
-    assert_eq!(rayon.max_workers(), 2);
-    squares(Arc::clone(&rayon));
-    let fails = run_in_background(|| panic!("boom"), rayon).unwrap();
-    assert!(fails().result().unwrap_err().is_panic());
-}
-
-#[test]
 fn a_tokio_runtime_is_an_executor() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    squares(Tokio(runtime.handle().clone()));
+    let shared = Arc::new(Tokio(runtime.handle().clone()));
+    assert_eq!(shared.max_workers(), ori_worker::processors());
+    squares(Arc::clone(&shared));
+    let fails = run_in_background(|| panic!("boom"), shared).unwrap();
+    assert!(fails().result().unwrap_err().is_panic());
     let call = run_in_background(|n: u64| n + 1, Tokio(runtime.handle().clone())).unwrap();
     assert_eq!(runtime.block_on(call(1)).unwrap(), 2);
     // A runtime that is gone drops the job, which cancels the call.

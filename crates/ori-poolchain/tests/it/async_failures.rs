@@ -9,7 +9,7 @@ use ori_poolchain::PoolChain;
 use ori_test_support::within;
 
 use crate::LIMIT;
-use crate::async_stages::Counted;
+use crate::async_stages::counted;
 
 #[test]
 fn panics_and_errors_belong_to_their_item() {
@@ -75,21 +75,8 @@ fn errors_of_earlier_stages_pass_an_async_stage() {
 fn a_time_limit_is_per_item_and_drops_the_future() {
     within(LIMIT, || {
         let alive = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&alive);
-        let chain = PoolChain::new()
-            .add_async(move |n: u64| {
-                let counted = Counted::new(&count);
-                async move {
-                    if n % 4 == 1 {
-                        std::future::pending::<()>().await;
-                    }
-                    drop(counted);
-                    n
-                }
-            })
-            .timeout(Duration::from_millis(30))
-            .max_workers(8)
-            .name("fetch");
+        let chain =
+            counted(&alive, |n| n % 4 == 1).timeout(Duration::from_millis(30)).max_workers(8).name("fetch");
         let results: Vec<_> = chain.execute_lazy(0..40).unwrap().collect();
         for (position, result) in results.iter().enumerate() {
             match result {

@@ -10,10 +10,10 @@ use ori_test_support::{LeakCheck, Naps, Random, alone, wait_until, within};
 use crate::LIMIT;
 
 /// Counts how many of it there are.
-pub(crate) struct Counted(Arc<AtomicUsize>);
+struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
-    pub(crate) fn new(count: &Arc<AtomicUsize>) -> Self {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
         count.fetch_add(1, Ordering::SeqCst);
         Self(Arc::clone(count))
     }
@@ -23,6 +23,24 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
+}
+
+/// A chain whose futures are counted while they are there; those that are stuck never end.
+pub(crate) fn counted(
+    alive: &Arc<AtomicUsize>,
+    is_stuck: impl Fn(u64) -> bool + Send + Sync + 'static,
+) -> PoolChain<u64, u64> {
+    let count = Arc::clone(alive);
+    PoolChain::new().add_async(move |n| {
+        let (counted, is_stuck) = (Counted::new(&count), is_stuck(n));
+        async move {
+            if is_stuck {
+                std::future::pending::<()>().await;
+            }
+            drop(counted);
+            n
+        }
+    })
 }
 
 #[test]
@@ -162,18 +180,7 @@ fn futures_go_on_while_the_consumer_does_something_else() {
 fn dropping_the_results_drops_all_futures() {
     within(LIMIT, || {
         let alive = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&alive);
-        let chain = PoolChain::new()
-            .add_async(move |n: u64| {
-                let counted = Counted::new(&count);
-                async move {
-                    if n > 10 {
-                        std::future::pending::<()>().await;
-                    }
-                    drop(counted);
-                }
-            })
-            .max_workers(1000);
+        let chain = counted(&alive, |n| n > 10).max_workers(1000);
         let mut results = chain.execute_lazy(0..).unwrap();
         for _ in 0..5 {
             results.next().unwrap().unwrap();

@@ -6,6 +6,8 @@ ori::test_worker!();
 
 #[cfg(target_os = "linux")]
 mod awaiting;
+mod contract;
+mod contract_aio;
 mod facade;
 mod find_duplicates;
 
