@@ -228,7 +228,7 @@ impl Outcome {
 pub(crate) fn report(outcome: &Outcome) -> String {
     let contest = outcome.contest;
     let mut text = format!("### {}: {}\n\n", contest.id, contest.title);
-    let first = contest.contestants.first().map_or("", |contestant| contestant.name);
+    let first = outcome.rows.first().map_or("", |row| row.contestant.name);
     text += &format!(
         "{} {}s a run; compared with `{first}` in the same round.\n\n",
         thousands(outcome.items),

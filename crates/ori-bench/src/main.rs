@@ -16,8 +16,9 @@
 //! |---|---|---|
 //! | `peers` | off | rayon, pariter, crossbeam-channel, duct, pollster, flume, tokio::fs and others, to compare with |
 //!
-//! What is not a chain (commands, the bridge) or cannot be one of threads (async stages) has its own list of
-//! contestants for each task: see [`contest`] and [`contests`].
+//! What is not a chain of threads (worker processes, commands, the bridge, async stages, files, queues) has
+//! its own list of contestants for each task: see [`contest`] and [`contests`]. Two of these are Python
+//! programs, which take part where a `python3` with what they import is found ([`python`]).
 //!
 //! To add a scenario, add it to the list; to add a competitor, add a file that implements
 //! [`competitors::Competitor`] and an entry to the list beside it.
@@ -33,6 +34,7 @@ mod harness;
 mod load;
 mod machine;
 mod memory;
+mod plot;
 mod python;
 mod raw;
 mod report;
@@ -107,8 +109,10 @@ fn measure(measurement: &Measurement) -> Result<(), String> {
         println!("\nEvery answer agrees with the plain loop's; sizes are tiny, the times mean nothing.");
     }
     if let Some(path) = &measurement.write {
-        document::write(path, &report::document(measurement, &machine, &outcomes, &results))?;
-        println!("\nwritten to {}", path.display());
+        let plots = plot::draw(&outcomes, &results)?;
+        let text = report::document(measurement, &machine, &outcomes, &results, &plots);
+        document::write(path, &text, &plots)?;
+        println!("\nwritten to {}, with {} plots beside it", path.display(), plots.len());
     }
     Ok(())
 }

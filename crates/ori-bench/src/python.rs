@@ -7,7 +7,10 @@ use std::sync::OnceLock;
 use crate::contest::Run;
 
 /// The process pool of Python's standard library.
-const POOL: &str = include_str!("python.py");
+const POOL: &str = include_str!("python/pool.py");
+
+/// mt.aio, of which our `mt-aio` is the likeness in Rust.
+const AIO: &str = include_str!("python/aio.py");
 
 /// Why no Python program can take part here, if so.
 pub(crate) fn missing() -> Option<String> {
@@ -15,8 +18,20 @@ pub(crate) fn missing() -> Option<String> {
     REASON.get_or_init(|| without("import concurrent.futures")).clone()
 }
 
+/// Why mt.aio cannot take part here, if so.
+pub(crate) fn aio_missing() -> Option<String> {
+    static REASON: OnceLock<Option<String>> = OnceLock::new();
+    let reason = || Some(without("import mt.aio")? + " (`pip install mtbase` brings `mt.aio`)");
+    REASON.get_or_init(reason).clone()
+}
+
+/// mt.aio at this task.
+pub(crate) fn aio(arguments: &[&str], items: u64) -> Run {
+    program(AIO, arguments, items)
+}
+
 /// Why a program that needs this cannot run, if so.
-pub(crate) fn without(import: &str) -> Option<String> {
+fn without(import: &str) -> Option<String> {
     let output = Command::new("python3").args(["-c", import]).stdin(Stdio::null()).output();
     match output {
         Ok(output) if output.status.success() => None,
@@ -34,7 +49,7 @@ pub(crate) fn pool(task: &str, ballast: usize, items: u64) -> Run {
 }
 
 /// A program that answers the line `items` with its answer, then with a line when it has tidied up.
-pub(crate) fn program(text: &str, arguments: &[&str], items: u64) -> Run {
+fn program(text: &str, arguments: &[&str], items: u64) -> Run {
     let mut python = Python::start(text, arguments);
     Box::new(move |clock| {
         python.say(items);

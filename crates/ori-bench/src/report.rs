@@ -8,8 +8,10 @@ use comfy_table::{CellAlignment, Table};
 use crate::arguments::Measurement;
 use crate::competitors::{self, BASELINE};
 use crate::contest;
+use crate::document;
 use crate::harness::{Outcome, Row, Spread};
 use crate::machine::Machine;
+use crate::plot::Plot;
 use crate::scenario::{Goal, Measure, cores};
 
 /// One row a competitor, one column a scenario, medians only.
@@ -98,6 +100,7 @@ pub(crate) fn document(
     machine: &Machine,
     outcomes: &[Outcome],
     results: &[contest::Outcome],
+    plots: &[Plot],
 ) -> String {
     let mut text = String::new();
     for (name, fact) in machine.facts() {
@@ -105,8 +108,13 @@ pub(crate) fn document(
     }
     let _ = writeln!(text, "- Rounds: {}, interleaved", measurement.rounds);
     let _ = writeln!(text, "- Made by: `{}`\n", measurement.command);
-    text += &summary(outcomes);
-    text += "\n\n";
+    if !outcomes.is_empty() {
+        text += &summary(outcomes);
+        text += "\n\n";
+    }
+    for plot in plots {
+        let _ = writeln!(text, "![{}]({})\n", plot.title, document::file_name(plot));
+    }
     text += &how_to_read(measurement.peers, outcomes);
     for outcome in outcomes {
         text += "\n";

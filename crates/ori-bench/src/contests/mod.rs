@@ -1,11 +1,13 @@
 //! The contests, one file a subject.
 
 mod bridge;
+mod files;
 mod in_flight;
 mod lines;
 mod pool;
 mod pool_bytes;
 mod pool_start;
+mod tasks;
 
 use crate::contest::{Contest, Contestant, Unit};
 
@@ -25,6 +27,15 @@ pub(crate) const CONTESTS: &[Contest] = &[
     bridge::CURRENT_THREAD,
     in_flight::SLEEPS,
     in_flight::READY,
+    files::SMALL_FILES,
+    files::FILES_IN_FLIGHT,
+    files::DURABLE_FILES,
+    files::LARGE_FILE,
+    files::JSON,
+    tasks::ASYNC_QUEUE,
+    tasks::MIXED_QUEUE,
+    tasks::SMALL_TASKS,
+    tasks::PROCESS,
 ];
 
 /// What every contest has that says nothing else.

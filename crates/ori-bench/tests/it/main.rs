@@ -88,6 +88,19 @@ fn prose_around_the_generated_block_survives() {
 }
 
 #[test]
+fn plots_lie_beside_the_file_that_shows_them() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("page.md");
+    let page = path.to_str().expect("UTF-8");
+    printed(&["--only", "pool-bytes,pool-echo", "--rounds", "1", "--write", page]);
+    let text = fs::read_to_string(&path).expect("the file was written");
+    assert!(text.contains("](benchmarks-pool-bytes.svg)"), "{text}");
+    assert!(!text.contains("benchmarks-lines.svg"), "what was not measured is not drawn: {text}");
+    let svg = fs::read_to_string(folder.path().join("benchmarks-pool-bytes.svg")).expect("a plot");
+    assert!(svg.starts_with("<svg") && svg.contains("pool-echo"), "{svg}");
+}
+
+#[test]
 fn a_file_without_marks_gets_the_block_at_its_end() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("benchmarks.md");
