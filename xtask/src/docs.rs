@@ -24,12 +24,19 @@ impl Options {
     }
 }
 
+/// The crate whose page is shown: it leads to all others, and has the guide.
+const FACADE: &str = "ori-rs";
+
 /// rustdoc over the workspace, warnings denied. `RUSTDOCFLAGS` concerns rustdoc alone, so nothing
 /// else is built again because of it.
 pub(crate) fn run(report: &mut Report, workspace: &Workspace, options: &Options) {
-    let command = Cmd::cargo("doc --workspace --no-deps")
-        .args(workspace.all_features())
-        .args(options.open.then_some("--open"))
-        .env("RUSTDOCFLAGS", "-D warnings");
-    report.command("docs", &command);
+    let docs = |arguments: &str| {
+        Cmd::cargo("doc --no-deps").args(arguments.split(' ')).env("RUSTDOCFLAGS", "-D warnings")
+    };
+    report.command("docs", &docs("--workspace").args(workspace.all_features()));
+    if options.open {
+        // With the whole workspace, cargo would open whichever crate comes first.
+        let features = workspace.features_of(FACADE);
+        report.command("open", &docs(&format!("--package {FACADE} --open")).args(features));
+    }
 }

@@ -92,9 +92,19 @@ impl Workspace {
     ///
     /// `--all-features` would build the competitors of the benchmarks and want C libraries.
     pub(crate) fn all_features(&self) -> Vec<String> {
+        self.features_where(|_| true)
+    }
+
+    /// The same for one crate.
+    pub(crate) fn features_of(&self, name: &str) -> Vec<String> {
+        self.features_where(|package| package.name == name)
+    }
+
+    fn features_where(&self, wanted: impl Fn(&Package) -> bool) -> Vec<String> {
         let features: Vec<String> = self
             .packages
             .iter()
+            .filter(|package| wanted(package))
             .flat_map(|package| {
                 self.features(package).into_iter().map(|feature| format!("{}/{feature}", package.name))
             })
@@ -307,6 +317,8 @@ mod tests {
     #[test]
     fn features_on_request_are_left_out_with_all_that_switch_them_on() {
         assert_eq!(workspace().all_features(), ["--features", "face/plain,tools/fast"]);
+        assert_eq!(workspace().features_of("face"), ["--features", "face/plain"]);
+        assert_eq!(workspace().features_of("none"), [""; 0]);
     }
 
     #[test]
