@@ -1,4 +1,4 @@
-//! The plots of the document: bars side by side, a goal as a line across those it is for.
+//! The plots of the document: bars side by side, a goal as a line across the bar it is for.
 //!
 //! Drawn by plotters as SVG. A reader's dark mode swaps the colours of paper and ink, so that one
 //! file serves both.
@@ -134,8 +134,13 @@ const PLANS: &[Plan] = &[
 
 struct Group {
     heading: String,
+    bars: Vec<Bar>,
+}
+
+struct Bar {
+    name: &'static str,
+    figure: f64,
     goal: Option<f64>,
-    bars: Vec<(&'static str, f64)>,
 }
 
 /// Draws whatever all scenarios of a plot were measured for.
@@ -170,25 +175,33 @@ fn of_scenario(outcome: &harness::Outcome) -> Group {
     let bars = outcome.rows.iter().filter(|row| is_drawn(row.name));
     Group {
         heading: format!("{}: {}", scenario.id, scenario.title),
-        goal,
-        bars: bars.map(|row| (row.name, row.figure.median)).collect(),
+        bars: bars
+            .map(|row| Bar {
+                name: row.name,
+                figure: row.figure.median,
+                goal: goal.filter(|_| row.name.starts_with("ours")),
+            })
+            .collect(),
     }
 }
 
 fn of_contest(outcome: &contest::Outcome) -> Group {
-    let median = |row| outcome.figure(row).median;
+    let median = |row: &contest::Row| outcome.figure(row).median;
     let first = outcome.rows.first().map_or(0.0, median);
-    let limit = outcome.rows.iter().find_map(|row| row.contestant.goal);
-    let goal = limit.map(|limit| match limit {
+    let goal = |limit| match limit {
         Limit::Times(times) => first * times,
         Limit::Share(share) => first * share,
         Limit::Rate(goal) if outcome.contest.unit == Unit::Bytes => goal / 1e9,
         Limit::Nanos(goal) | Limit::Rate(goal) | Limit::Efficiency(goal) => goal,
-    });
+    };
+    let bar = |row: &contest::Row| Bar {
+        name: row.contestant.name,
+        figure: median(row),
+        goal: row.contestant.goal.map(goal),
+    };
     Group {
         heading: format!("{}: {}", outcome.contest.id, outcome.contest.title),
-        goal,
-        bars: outcome.rows.iter().map(|row| (row.contestant.name, median(row))).collect(),
+        bars: outcome.rows.iter().map(bar).collect(),
     }
 }
 
@@ -217,18 +230,17 @@ fn picture(plan: &Plan, groups: &[Group]) -> Result<String, Box<dyn std::error::
                 style(13, INK, HPos::Left),
             ))?;
             y += HEADING;
-            let begin = y;
-            for (name, figure) in &group.bars {
+            for Bar { name, figure, goal } in &group.bars {
                 let color = if name.starts_with("ours") { OURS } else { OTHERS };
                 let (end, middle) = (axis.place(*figure), y + BAR / 2);
                 root.draw(&Text::new(*name, (LEFT - 8, middle), style(13, INK, HPos::Right)))?;
                 root.draw(&Rectangle::new([(LEFT, y), (end.max(LEFT + 1), y + BAR)], color.filled()))?;
                 root.draw(&Text::new((plan.show)(*figure), (end + 5, middle), style(12, INK, HPos::Left)))?;
+                if let Some(goal) = goal {
+                    let x = axis.place(*goal);
+                    root.draw(&PathElement::new([(x, y - 1), (x, y + BAR + 1)], GOAL.stroke_width(3)))?;
+                }
                 y += ROW;
-            }
-            if let Some(goal) = group.goal {
-                let x = axis.place(goal);
-                root.draw(&PathElement::new([(x, begin - 3), (x, y)], GOAL.stroke_width(2)))?;
             }
         }
         root.draw(&Text::new("▏ goal of ours", (WIDTH as i32 - 12, 18), style(12, GOAL, HPos::Right)))?;
@@ -248,8 +260,9 @@ struct Axis {
 
 impl Axis {
     fn of(plan: &Plan, groups: &[Group]) -> Self {
-        let figures =
-            || groups.iter().flat_map(|group| group.bars.iter().map(|(_, figure)| *figure).chain(group.goal));
+        let figures = || {
+            groups.iter().flat_map(|group| &group.bars).flat_map(|bar| [Some(bar.figure), bar.goal]).flatten()
+        };
         let most = figures().fold(0.0, f64::max);
         let least = figures().filter(|figure| *figure > 0.0).fold(most, f64::min);
         match plan.scale {
@@ -293,8 +306,10 @@ mod tests {
     fn groups() -> Vec<Group> {
         vec![Group {
             heading: "a <heading>".into(),
-            goal: Some(50.0),
-            bars: vec![("ours", 90.0), ("other", 0.2)],
+            bars: vec![
+                Bar { name: "ours", figure: 90.0, goal: Some(50.0) },
+                Bar { name: "other", figure: 0.2, goal: None },
+            ],
         }]
     }
 
