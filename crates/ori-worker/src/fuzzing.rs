@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{Payload, Tail, decode, push_item};
-use crate::conductor::{Replies, whole_items};
+use crate::conductor::{Replies, end_of_items};
 use crate::frame::{Frame, FrameReader, Spare, head, message, parse};
 use crate::message::{ContextHead, Failure, Function, Hello, JobHead, Kind, ReplyHead, Setup};
 use crate::task::Task;
@@ -62,7 +62,8 @@ pub fn parent_reads(stream: &[u8]) {
         }
     });
     let (skip, count) = (u32::from(stream.len() > 7), EXPECTED);
-    if let Some(at) = whole_items(stream, skip, 1) {
+    let start = end_of_items(stream, 0, skip);
+    if let Some(at) = start.filter(|at| end_of_items(stream, *at, 1).is_some()) {
         let mut replies = Replies::new(stream.to_vec(), at, Bytes::new(), count, 0);
         while replies.decode_next::<Shape>().is_some() {}
     }

@@ -1,6 +1,8 @@
 //! Stages in worker processes: values, order, options, and what stays between runs.
 
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -202,6 +204,35 @@ fn items_begin_in_input_order_however_long_it_takes_to_encode_them() {
     let chain = chain.max_workers(1).chunksize(1);
     let mut results = chain.execute_lazy((0..).map(Slow)).unwrap();
     within(LONG, move || results.next().unwrap().unwrap());
+}
+
+#[test]
+fn a_result_does_not_wait_for_the_items_of_its_batch_behind_it() {
+    const ITEMS: u64 = 60;
+    let arrivals = std::env::temp_dir().join(format!("ori-arrivals-{}", std::process::id()));
+    for unordered in [false, true] {
+        std::fs::write(&arrivals, "").unwrap();
+        let chain = PoolChain::new()
+            .add_processpool(|(n, arrivals): (u64, PathBuf)| {
+                // Not before the results of all items before it have arrived.
+                wait_until(LONG, || std::fs::metadata(&arrivals).unwrap().len() >= n);
+                n
+            })
+            .max_workers(1)
+            .chunksize(20);
+        let chain = if unordered { chain.unordered() } else { chain };
+        let path = arrivals.clone();
+        let results = chain.execute_lazy((0..ITEMS).map(move |n| (n, path.clone()))).unwrap();
+        let path = arrivals.clone();
+        within(LONG, move || {
+            let mut arrivals = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+            for (n, result) in (0..).zip(results) {
+                assert_eq!(result.unwrap(), n);
+                arrivals.write_all(b"x").unwrap();
+            }
+        });
+    }
+    std::fs::remove_file(arrivals).unwrap();
 }
 
 #[test]

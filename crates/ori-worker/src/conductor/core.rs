@@ -307,8 +307,8 @@ impl Core {
         }
     }
 
-    /// Kills what is late; moves jobs from stuck workers to idle ones. Gives the time until this is
-    /// to be done again.
+    /// Kills what is late; fetches results that lie with a worker; moves jobs from stuck workers to
+    /// idle ones. Gives the time until this is to be done again.
     fn check_clocks(&mut self, now: Instant) -> Option<Duration> {
         let mut pause: Option<Duration> = None;
         let mut wake_in = |time: Duration| pause = Some(pause.map_or(time, |pause| pause.min(time)));
@@ -325,6 +325,9 @@ impl Core {
                     if left.is_zero() { member.kill(Doom::Unusable) } else { wake_in(left) }
                 }
                 Stage::SettingUp | Stage::Ready => {}
+            }
+            if let Some(time) = Self::peek(member, &mut self.deliveries, now) {
+                wake_in(time);
             }
             let has_limit = |queued: &Queued| queued.job.limit.is_some();
             let limited = member.flights.iter().any(|flight| flight.queued.as_ref().is_some_and(has_limit));

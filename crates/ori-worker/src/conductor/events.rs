@@ -4,12 +4,11 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use ori_errors::{ErrorKind, OriError, Result};
 
 use super::core::{Core, Delivery};
 use super::job::{Queued, Replies};
-use super::member::{Doom, Member, Read, Stage};
+use super::member::{Doom, Read, Stage};
 use crate::frame::{Frame, broken, parse};
 use crate::message::{Failure, Hello, Kind, PROTOCOL, ReplyHead};
 use crate::sys::image::Image;
@@ -123,15 +122,22 @@ impl Core {
             }
             return Ok(());
         }
+        let peeked = std::mem::take(&mut flight.peeked);
         let Some(queued) = &mut flight.queued else {
             return Err(broken("a reply to a job that was taken back"));
         };
-        if reply.items == 0 || reply.items > queued.items_left() {
+        let items = reply.items.checked_sub(peeked.items);
+        let Some(items) = items.filter(|items| (1..=queued.items_left()).contains(items)) else {
             return Err(broken("a reply with a wrong number of results"));
+        };
+        let at = at + peeked.bytes;
+        if at > frame.body.len() {
+            return Err(broken("a reply without the results that its worker had"));
         }
-        let replies = Replies::new(frame.body, at, frame.tail, reply.items, reply.nanos);
+        let nanos = reply.nanos.saturating_sub(peeked.nanos);
+        let replies = Replies::new(frame.body, at, frame.tail, items, nanos);
         self.deliveries.push(Delivery::Replies(Arc::clone(&queued.job.sink), queued.next, replies));
-        queued.advance(reply.items);
+        queued.advance(items);
         if queued.items_left() == 0 {
             member.end_first_flight();
         }
@@ -215,28 +221,6 @@ impl Core {
         self.publish_pids();
     }
 
-    /// Delivers the results that a dead worker had finished and not sent.
-    fn save_kept(&mut self, member: &mut Member) {
-        let Some(page) = &member.page else { return };
-        let place = page.place();
-        let Some(flight) = member.flights.iter_mut().find(|flight| flight.number == place.job) else {
-            return;
-        };
-        let Some(queued) = &mut flight.queued else { return };
-        let (first, count, bytes) = page.kept();
-        let done = queued.next - flight.base;
-        // The last flush may have arrived although the page does not say so yet.
-        let known = done.saturating_sub(first);
-        let new = count.saturating_sub(known).min(queued.items_left());
-        if new == 0 || first > done {
-            return;
-        }
-        let Some(at) = whole_items(&bytes, known, new) else { return };
-        let replies = Replies::new(bytes, at, Bytes::new(), new, 0);
-        self.deliveries.push(Delivery::Replies(Arc::clone(&queued.job.sink), queued.next, replies));
-        queued.advance(new);
-    }
-
     /// The next item of this job cost a worker: it is tried again, or this is its result.
     fn charge(&mut self, queued: &mut Queued, error: OriError) {
         queued.lost += 1;
@@ -248,17 +232,4 @@ impl Core {
         self.deliveries.push(Delivery::Failed(Arc::clone(&queued.job.sink), queued.next, error));
         queued.advance(1);
     }
-}
-
-/// Where the item `skip` begins, when `count` whole ones follow from there.
-pub(crate) fn whole_items(bytes: &[u8], skip: u32, count: u32) -> Option<usize> {
-    let (mut at, mut start) = (0_usize, None);
-    for number in 0..skip.checked_add(count)? {
-        if number == skip {
-            start = Some(at);
-        }
-        let length = u32::from_le_bytes(*bytes.get(at..)?.first_chunk::<4>()?) & !crate::worker::FAILED;
-        at = at.checked_add(4 + length as usize).filter(|end| *end <= bytes.len())?;
-    }
-    start
 }

@@ -13,6 +13,7 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use super::job::Queued;
 use super::launch::Launched;
 use super::outbox::Outbox;
+use super::peek::Peeked;
 use crate::frame::{Frame, FrameReader, Spare, broken, head, message};
 use crate::message::{ContextHead, Function, JobHead, Kind};
 use crate::sys::page::{MARKS, Page, Place};
@@ -70,6 +71,7 @@ pub(super) struct Flight {
     pub(super) bytes: u64,
     /// Marked to be skipped; the worker may have begun it nevertheless.
     pub(super) marked: bool,
+    pub(super) peeked: Peeked,
 }
 
 pub(super) struct Member {
@@ -238,7 +240,15 @@ impl Member {
         let (base, items, bytes) = (queued.next, queued.items_left(), queued.bytes());
         self.bytes_in_flight += bytes;
         self.items_sent += u64::from(items);
-        self.flights.push_back(Flight { number, queued: Some(queued), base, items, bytes, marked: false });
+        self.flights.push_back(Flight {
+            number,
+            queued: Some(queued),
+            base,
+            items,
+            bytes,
+            marked: false,
+            peeked: Peeked::default(),
+        });
     }
 
     /// The flight that was answered, which is always the first.

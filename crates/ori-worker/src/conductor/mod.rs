@@ -10,6 +10,7 @@
 //! | `events` | what comes from the workers: frames, and their ends |
 //! | `member` | one worker as its parent sees it |
 //! | `launch` | starting a process |
+//! | `peek` | results that a worker has finished and not sent |
 //! | `outbox` | what waits to be written to one worker |
 //!
 //! Invariant: nothing here runs user code or serde of user types, and no call blocks but the one
@@ -24,6 +25,7 @@ mod job;
 mod launch;
 mod member;
 mod outbox;
+mod peek;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,9 +37,9 @@ use serde::Serialize;
 
 pub use context::Context;
 pub use driver::Driver;
-#[cfg(any(test, fuzzing))]
-pub(crate) use events::whole_items;
 pub use job::{Job, JobId, Replies, Sink};
+#[cfg(any(test, fuzzing))]
+pub(crate) use peek::end_of_items;
 
 use self::core::Core;
 use crate::options::WorkerOptions;

@@ -1,21 +1,21 @@
 //! [`Page`]: memory that a worker shares with its parent.
 //!
 //! The worker notes what it is at, so that the parent knows which item a dead or late worker was
-//! running, and keeps a copy of the results that it has not sent yet, so that a worker that dies
-//! takes no finished item with it. The parent notes which jobs are to be skipped. None of it costs
-//! a system call.
+//! running, and keeps a copy of the results that it has not sent yet, so that a worker that dies, or
+//! is at one item for long, withholds no finished item. The parent notes which jobs are to be
+//! skipped. None of it costs a system call.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, fence};
 
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
 
-/// How many bytes of unsent results the worker keeps where they outlive it.
+/// How many bytes of unsent results the worker keeps where its parent finds them.
 pub(crate) const ARENA: usize = 64 * 1024;
 /// How many jobs ahead can be marked to be skipped.
 pub(crate) const MARKS: usize = 256;
@@ -35,6 +35,8 @@ struct Head {
     /// The results in the arena: those of `kept_count` items of `job` from `kept_first` on.
     kept_first: AtomicU64,
     kept_count: AtomicU64,
+    /// How many bytes they take.
+    kept_bytes: AtomicU64,
     marks: [AtomicU8; MARKS],
 }
 
@@ -49,6 +51,17 @@ pub(crate) struct Page {
 unsafe impl Send for Page {}
 // SAFETY: as above.
 unsafe impl Sync for Page {}
+
+/// The results that a worker had finished and not sent when it was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) job: u64,
+    /// The first item of the job that was not sent, and how many results there are from it on.
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+    /// All of these results, and perhaps more.
+    pub(crate) bytes: Vec<u8>,
+}
 
 /// Where a worker was when it was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +127,8 @@ impl Page {
         head.kept_count.store(0, Ordering::Release);
         head.kept_first.store(0, Ordering::Release);
         head.job.store(job, Ordering::SeqCst);
+        // Who still finds the old job finds the old results; see `kept`.
+        fence(Ordering::Release);
         head.marks[job as usize % MARKS].load(Ordering::SeqCst) == 0
     }
 
@@ -140,12 +155,13 @@ impl Page {
         assert!(used <= ARENA && result.len() <= ARENA - used, "the arena is full");
         // SAFETY: the bytes from `HEAD + used` on lie in the mapping, as was just checked, and
         // cannot overlap a slice of this process: nothing ever borrows from the arena. The parent
-        // reads them only after this process has ended.
+        // uses no byte of a result that was not counted when it began to read.
         unsafe {
             let target = self.start.as_ptr().add(HEAD + used);
             std::ptr::copy_nonoverlapping(result.as_ptr(), target, result.len());
         }
         let head = self.head();
+        head.kept_bytes.store((used + result.len()) as u64, Ordering::Relaxed);
         let count = head.kept_count.load(Ordering::Relaxed);
         head.kept_count.store(count + 1, Ordering::Release);
     }
@@ -155,6 +171,8 @@ impl Page {
         let head = self.head();
         head.kept_count.store(0, Ordering::Release);
         head.kept_first.store(first.into(), Ordering::Release);
+        // Before the next results are written over the old ones; see `kept`.
+        fence(Ordering::Release);
     }
 
     // What the parent does.
@@ -181,23 +199,31 @@ impl Page {
         self.head().marks[job as usize % MARKS].store(0, Ordering::SeqCst);
     }
 
-    /// What a worker that has ended left unsent: the first item, how many, and the bytes.
-    pub(crate) fn kept(&self) -> (u32, u32, Vec<u8>) {
+    /// What the worker has finished and not sent. `None` when it sends at this moment, which a worker
+    /// that has ended does not.
+    ///
+    /// Results are only added until they are sent, and then job or first item change: when these are
+    /// the same after the bytes were read, nothing was written over what is counted.
+    pub(crate) fn kept(&self) -> Option<Kept> {
         let head = self.head();
-        let first = u32::try_from(head.kept_first.load(Ordering::Acquire)).unwrap_or(u32::MAX);
-        let count = u32::try_from(head.kept_count.load(Ordering::Acquire)).unwrap_or(0);
-        let bytes = if count == 0 {
-            Vec::new()
-        } else {
-            (0..ARENA).map(|at| self.arena_byte(at).load(Ordering::Relaxed)).collect()
+        let now = || (head.job.load(Ordering::Acquire), head.kept_first.load(Ordering::Acquire));
+        let (job, first) = now();
+        let count = head.kept_count.load(Ordering::Acquire);
+        let length = match count {
+            0 => 0,
+            _ => usize::try_from(head.kept_bytes.load(Ordering::Relaxed)).map_or(ARENA, |n| n.min(ARENA)),
         };
-        (first, count, bytes)
+        let bytes = (0..length).map(|at| self.arena_byte(at).load(Ordering::Relaxed)).collect();
+        fence(Ordering::Acquire);
+        let first_item = u32::try_from(first).unwrap_or(u32::MAX);
+        let count = u32::try_from(count).unwrap_or(0);
+        (now() == (job, first)).then_some(Kept { job, first: first_item, count, bytes })
     }
 
     fn arena_byte(&self, at: usize) -> &AtomicU8 {
         assert!(at < ARENA, "beyond the arena");
         // SAFETY: the byte lies in the mapping, any value of it is valid, and it is read as an
-        // atomic because a process that the worker left behind might still write to it.
+        // atomic because another process might write to it.
         unsafe { self.start.add(HEAD + at).cast::<AtomicU8>().as_ref() }
     }
 }
@@ -212,7 +238,9 @@ impl Drop for Page {
 
 #[cfg(test)]
 mod tests {
-    use super::{ARENA, HEAD, Head, Page, Place};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::{HEAD, Head, Kept, Page, Place};
 
     #[test]
     fn the_head_fits() {
@@ -230,8 +258,52 @@ mod tests {
         worker.keep(0, b"abc");
         worker.end_item();
         assert!(!parent.place().is_running());
-        let (first, count, bytes) = parent.kept();
-        assert_eq!((first, count, &bytes[..3], bytes.len()), (0, 1, &b"abc"[..], ARENA));
+        assert_eq!(parent.kept(), Some(Kept { job: 7, first: 0, count: 1, bytes: b"abc".to_vec() }));
+    }
+
+    #[test]
+    fn results_are_kept_until_they_are_sent() {
+        let (mut worker, file) = Page::create().unwrap();
+        let parent = Page::open(file).unwrap();
+        let kept = |job, first, count, bytes: &[u8]| Some(Kept { job, first, count, bytes: bytes.to_vec() });
+        assert!(worker.begin_job(1));
+        worker.keep(0, b"one");
+        worker.keep(3, b"two");
+        assert_eq!(parent.kept(), kept(1, 0, 2, b"onetwo"));
+        worker.forget_kept(2);
+        assert_eq!(parent.kept(), kept(1, 2, 0, b""));
+        worker.keep(0, b"3");
+        assert_eq!(parent.kept(), kept(1, 2, 1, b"3"));
+        assert!(worker.begin_job(2));
+        assert_eq!(parent.kept(), kept(2, 0, 0, b""));
+    }
+
+    #[test]
+    fn a_parent_that_looks_all_the_time_sees_whole_results() {
+        const ROUNDS: u32 = if cfg!(miri) { 50 } else { 20_000 };
+        let (mut worker, file) = Page::create().unwrap();
+        let parent = Page::open(file).unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for job in 0..ROUNDS {
+                    assert!(worker.begin_job(job.into()));
+                    for item in 0..8 {
+                        worker.keep(item * 8, &u64::from(job).to_le_bytes());
+                    }
+                    worker.forget_kept(8);
+                    worker.keep(0, &u64::MAX.to_le_bytes());
+                }
+                done.store(true, Ordering::SeqCst);
+            });
+            while !done.load(Ordering::SeqCst) {
+                let Some(kept) = parent.kept() else { continue };
+                let expected = if kept.first == 0 { kept.job } else { u64::MAX };
+                let whole = kept.bytes.chunks_exact(8).take(kept.count as usize);
+                assert_eq!(whole.len(), kept.count as usize);
+                assert!(whole.into_iter().all(|bytes| bytes == expected.to_le_bytes()));
+            }
+        });
     }
 
     #[test]

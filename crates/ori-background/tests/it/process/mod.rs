@@ -25,6 +25,7 @@
 //! are tests of `ori-worker`; the programs of 17, and of 15 the library in another program, are in
 //! `ori-worker/tests/outside`. `cargo xtask promises` and `cargo xtask profiles` run them all.
 
+mod batches;
 mod codec;
 mod conductor;
 mod death;
