@@ -30,9 +30,9 @@ where
     /// dropping its results, stops the workers that still run its items.
     ///
     /// `f` is a `fn` item or a closure that captures nothing; items and results are serialized with
-    /// serde (postcard). They travel in batches, whose size follows from the time that they take;
-    /// the results of a batch come back together, also in an unordered chain, unless
-    /// [`chunksize`](Self::chunksize) is 1. In a single-threaded run, `f` runs in the calling thread.
+    /// serde (postcard). They travel in batches, whose size follows from the time that they take. A
+    /// result does not wait for the items of its batch behind it: when these take long, it comes some
+    /// milliseconds after it was made. In a single-threaded run, `f` runs in the calling thread.
     ///
     /// ```standalone_crate
     /// use ori_poolchain::PoolChain;

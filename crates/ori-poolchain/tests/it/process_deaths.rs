@@ -31,9 +31,15 @@ fn a_death_costs_exactly_the_item_that_ran() {
         .name("risky")
         .max_workers(2)
         .add_threadpool(|n| n);
-    let results: Vec<_> = within(LONG, move || chain.execute_lazy(0..1000).map(Iterator::collect)).unwrap();
+    let mut results = chain.execute_lazy(0..1000).unwrap();
+    let (results, stats) = within(LONG, move || {
+        let all: Vec<Result<u64>> = results.by_ref().collect();
+        (all, results.stats())
+    });
     assert_eq!(results.len(), 1000);
-    for (n, result) in (0_u64..).zip::<Vec<Result<u64>>>(results) {
+    let stage = &stats.stages()[1];
+    assert_eq!((stage.items, stage.errors, stage.retries, stage.replaced), (1000, 40, 0, 40));
+    for (n, result) in (0_u64..).zip(results) {
         match (n % 50, result) {
             (7 | 17, Err(error)) => {
                 assert_eq!((error.kind(), error.item()), (ErrorKind::WorkerLost, Some(n)), "{error}");
@@ -99,8 +105,14 @@ fn an_item_whose_worker_died_or_was_late_is_tried_again() {
         .max_workers(2);
     let path = folder.to_str().unwrap().to_owned();
     let items: Vec<_> = (0..60).map(|n| (path.clone(), n)).collect();
-    let results: Vec<_> = within(LONG, move || chain.execute_lazy(items).map(Iterator::collect)).unwrap();
-    for (n, result) in (0_u64..).zip::<Vec<Result<u64>>>(results) {
+    let mut results = chain.execute_lazy(items).unwrap();
+    let (results, stats) = within(LONG, move || {
+        let all: Vec<Result<u64>> = results.by_ref().collect();
+        (all, results.stats())
+    });
+    let stage = &stats.stages()[0];
+    assert_eq!((stage.items, stage.errors, stage.retries, stage.replaced), (60, 0, 6, 6));
+    for (n, result) in (0_u64..).zip(results) {
         match n % 20 {
             5 => assert_eq!(result.unwrap(), 3),
             _ => assert_eq!(result.unwrap(), 1, "an item that returned is not tried again"),
