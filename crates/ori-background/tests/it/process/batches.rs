@@ -81,7 +81,7 @@ fn results_that_came_early_do_not_come_again_when_their_worker_dies() {
         let results = pool.map(
             |(n, path): (usize, String)| {
                 wait_for_results(n, &path);
-                if n >= CHEAP && n < CHEAP + PATIENT && n % 10 == 9 {
+                if (CHEAP..CHEAP + PATIENT).contains(&n) && n % 10 == 9 {
                     std::process::abort();
                 }
                 n
