@@ -57,7 +57,7 @@ impl Model {
 
 fn main() -> ori::Result<()> {
     // In the other process this never returns.
-    ori::aio::init();
+    ori::init();
 
     let model = BgProcess::<Model>::start(vec!["to be or not to be".into()])?;
     println!("the model lives in process {}, this is {}", model.pid(), std::process::id());

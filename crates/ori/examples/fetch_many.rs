@@ -1,8 +1,10 @@
-//! Fetches many pages at once: an async stage for the network, thread stages for the rest.
+//! Fetches many pages at once: an async stage for the network, worker processes for what parses them, a
+//! thread stage for the files.
 //!
 //! A server on loopback stands for the internet: it is slow, and sometimes it does not answer at all.
-//! Pages are fetched 50 at a time, with a time limit and two more tries each; then they are parsed, and
-//! written to a folder, in the order of the input.
+//! Pages are fetched 50 at a time, with a time limit and two more tries each. They are parsed in other
+//! processes, where a page that is too much for the parser cannot harm this program, and written to a
+//! folder, in the order of the input.
 //!
 //! `cargo run --example fetch_many`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
@@ -21,6 +23,9 @@ use tokio::net::{TcpListener, TcpStream};
 const PAGES: u64 = 300;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // In a worker process this never returns.
+    ori::init();
+
     let server = ori::sync(start_server())?;
     let folder = tempfile::tempdir()?;
     let path = folder.path().to_owned();
@@ -32,8 +37,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .timeout(Duration::from_millis(500))
         .retries(2)
         .name("fetch")
-        .add_threadpool(|page: String| parse(&page))
+        .add_processpool(|page: String| parse(&page))
         .fallible()
+        .max_workers(2)
+        .timeout(Duration::from_secs(5))
         .name("parse")
         .add_threadpool(move |page| save(&path, &page))
         .fallible()
@@ -72,6 +79,7 @@ async fn fetch(server: SocketAddr, number: u64) -> io::Result<String> {
     }
 }
 
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Page {
     number: u64,
     words: usize,

@@ -4,9 +4,8 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use blake3::{Hash, Hasher};
-
-use super::ledger::Ledger;
+use blake3::Hasher;
+use serde::{Deserialize, Serialize};
 
 /// How much of a file is read to see whether the rest is worth it. Most files are no longer.
 pub(crate) const BLOCK: u64 = 16 << 10;
@@ -17,15 +16,19 @@ pub(crate) fn buffer() -> Vec<u8> {
 }
 
 /// A file that may have a duplicate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Candidate {
+    #[serde(with = "any_path")]
     pub(crate) path: PathBuf,
     /// In bytes.
     pub(crate) size: u64,
     identity: Identity,
     /// Of what has been read so far.
-    pub(crate) digest: Option<Hash>,
+    pub(crate) digest: Option<Digest>,
 }
+
+/// BLAKE3 of what was read.
+pub(crate) type Digest = [u8; 32];
 
 /// The same for all names of one file: device and inode.
 #[cfg(unix)]
@@ -58,11 +61,12 @@ impl Candidate {
         self.identity.clone()
     }
 
-    /// Reads the first `limit` bytes, or the whole file if it has no more, and sets the digest.
+    /// Reads the first `limit` bytes, or the whole file if it has no more, and sets the digest. `progress`
+    /// is told how many bytes were read.
     ///
     /// # Errors
     /// When the file cannot be read, or no longer has the size that it was found with.
-    pub(crate) fn hash(&mut self, limit: u64, buffer: &mut [u8], ledger: &Ledger) -> io::Result<()> {
+    pub(crate) fn hash(&mut self, limit: u64, buffer: &mut [u8], progress: impl Fn(u64)) -> io::Result<()> {
         let expected = self.size.min(limit);
         // One byte more, to see whether the file has grown.
         let mut reader = File::open(&self.path)?.take(self.size.saturating_add(1).min(limit));
@@ -74,7 +78,7 @@ impl Candidate {
                 Ok(read) => {
                     hasher.update(&buffer[..read]);
                     total += read as u64;
-                    ledger.read(read as u64);
+                    progress(read as u64);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -83,7 +87,7 @@ impl Candidate {
         if total != expected {
             return Err(io::Error::other("changed while it was being read"));
         }
-        self.digest = Some(hasher.finalize());
+        self.digest = Some(hasher.finalize().into());
         Ok(())
     }
 
@@ -93,7 +97,23 @@ impl Candidate {
     }
 
     /// What is known of the contents: the same for files that may be identical.
-    pub(crate) fn contents(&self) -> (u64, Option<Hash>) {
+    pub(crate) fn contents(&self) -> (u64, Option<Digest>) {
         (self.size, self.digest)
+    }
+}
+
+/// Any path, on its way to another process: serde's own form for paths is text, and not all are.
+mod any_path {
+    use std::ffi::OsString;
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        path.as_os_str().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        OsString::deserialize(deserializer).map(PathBuf::from)
     }
 }

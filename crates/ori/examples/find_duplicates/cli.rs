@@ -9,13 +9,14 @@ use lexopt::prelude::*;
 use ori::aio::{WriteOptions, json_save, srun};
 
 use super::progress::Bar;
-use super::search::search;
+use super::search::{Workers, search};
 
 const HELP: &str = "\
 Finds identical files below one or more folders, and the space that they waste.
 
-Usage: find_duplicates [--json FILE] [--threads N] FOLDER...
+Usage: find_duplicates [--isolate] [--json FILE] [--threads N] FOLDER...
 
+    --isolate      read files to their end in worker processes: what kills one costs one file
     --json FILE    also write the report as JSON
     --threads N    threads for each of the three stages [default: one for each processor]
     -h, --help     this text
@@ -33,7 +34,7 @@ const NO_REPORT: u8 = 2;
 struct Arguments {
     roots: Vec<PathBuf>,
     json: Option<PathBuf>,
-    threads: usize,
+    workers: Workers,
 }
 
 /// Runs the program and gives its exit status.
@@ -61,17 +62,16 @@ pub(crate) fn run(
 
 /// The arguments; `None` when help is wanted.
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Arguments>, lexopt::Error> {
-    let mut parsed = Arguments {
-        roots: Vec::new(),
-        json: None,
-        threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-    };
+    let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = Workers { count, isolated: false };
+    let mut parsed = Arguments { roots: Vec::new(), json: None, workers };
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Long("json") => parsed.json = Some(parser.value()?.into()),
-            Long("threads") => parsed.threads = parser.value()?.parse()?,
+            Long("isolate") => parsed.workers.isolated = true,
+            Long("threads") => parsed.workers.count = parser.value()?.parse()?,
             Value(root) => parsed.roots.push(root.into()),
             _ => return Err(argument.unexpected()),
         }
@@ -83,7 +83,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Argumen
 }
 
 fn report(arguments: &Arguments, out: &mut impl Write) -> io::Result<u8> {
-    let report = search(&arguments.roots, arguments.threads, Arc::new(Bar::new()))?;
+    let report = search(&arguments.roots, arguments.workers, Arc::new(Bar::new()))?;
     if let Some(path) = &arguments.json {
         // Whoever reads the file meanwhile sees the old report or the whole new one.
         srun(async |cx| json_save(path, &report, WriteOptions::new().pretty(), cx).await)?;

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ori::ErrorKind;
 use ori::poolchain::Results;
+use ori::{ErrorKind, OriError};
 
-use super::candidate::{Candidate, Identity};
+use super::candidate::{Candidate, Digest, Identity};
 use super::report::{Failure, Group, Name, Report, Stage, Totals};
 use super::search::Observer;
 
@@ -122,21 +122,33 @@ impl Ledger {
         std::mem::take(&mut self.notes().complete)
     }
 
-    /// The values of a run. Notes its errors, and at its end what its stages did.
+    /// The values of a run whose stages have noted their own failures. Notes other errors, and at its
+    /// end what its stages did.
     pub(crate) fn values<O: Send>(self: &Arc<Self>, results: Results<O>) -> impl Iterator<Item = O> + use<O> {
+        // `Task` is what `fallible` makes of an error that stands here already.
+        self.values_or(results, |error| (error.kind() != ErrorKind::Task).then(|| Failure::new(None, &error)))
+    }
+
+    /// The values of a run. Notes what `failure` makes of its errors, and at its end what its stages
+    /// did.
+    pub(crate) fn values_or<O: Send, F>(
+        self: &Arc<Self>,
+        results: Results<O>,
+        failure: F,
+    ) -> impl Iterator<Item = O> + use<O, F>
+    where
+        F: Fn(OriError) -> Option<Failure>,
+    {
         let ledger = Arc::clone(self);
         let mut results = Some(results);
         std::iter::from_fn(move || {
             loop {
                 match results.as_mut()?.next() {
                     Some(Ok(value)) => return Some(value),
-                    // `Task` is what `fallible` makes of an error that stands here already.
-                    Some(Err(error)) if error.kind() == ErrorKind::Task => {}
-                    Some(Err(error)) => ledger.notes().failures.push(Failure {
-                        path: None,
-                        stage: error.stage().unwrap_or("chain").to_owned(),
-                        reason: error.to_string(),
-                    }),
+                    Some(Err(error)) => {
+                        let failure = failure(error);
+                        ledger.notes().failures.extend(failure);
+                    }
                     None => {
                         let stats = results.take()?.stats();
                         ledger.notes().stages.extend(stats.stages().iter().map(Stage::from));
@@ -152,7 +164,7 @@ impl Ledger {
         let mut groups: Vec<Group> = groups
             .map(|files| {
                 let size = files[0].size;
-                let digest = files[0].digest.map(|digest| digest.to_hex().to_string()).unwrap_or_default();
+                let digest = files[0].digest.map(hex).unwrap_or_default();
                 let mut files: Vec<Vec<Name>> = files
                     .into_iter()
                     .map(|file| {
@@ -177,4 +189,8 @@ impl Ledger {
         totals.seconds = elapsed.as_secs_f64();
         Report { groups, totals, stages: notes.stages, errors: notes.failures }
     }
+}
+
+fn hex(digest: Digest) -> String {
+    blake3::Hash::from(digest).to_hex().to_string()
 }

@@ -12,9 +12,11 @@
 //! * **Symbolic links** are not followed, unless given as FOLDER: the file behind one is found where
 //!   it is. **Empty files** are counted and not compared. Pipes, sockets and devices are never opened.
 //! * **Files that cannot be read**, or that change meanwhile, are listed at the end and stop nothing.
+//! * With `--isolate` files are read to their end in worker processes: what kills one costs one file.
 //! * A folder given twice, or inside of another one given, is not compared with itself.
 
 mod candidate;
+mod isolated;
 mod ledger;
 mod progress;
 mod shared;
@@ -27,6 +29,9 @@ pub(crate) mod search;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // In the processes of `--isolate` this never returns.
+    ori::init();
+
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     ExitCode::from(cli::run(std::env::args_os().skip(1), &mut out, &mut std::io::stderr()))
 }

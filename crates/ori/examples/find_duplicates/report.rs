@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use indicatif::{BinaryBytes, HumanCount};
+use ori::OriError;
 use ori::poolchain::StageStats;
 use serde::{Serialize, Serializer};
 
@@ -75,6 +76,14 @@ pub(crate) struct Failure {
     pub(crate) path: Option<Name>,
     pub(crate) stage: String,
     pub(crate) reason: String,
+}
+
+impl Failure {
+    /// An error of a chain, at an item whose path may be known.
+    pub(crate) fn new(path: Option<PathBuf>, error: &OriError) -> Self {
+        let stage = error.stage().unwrap_or("chain").to_owned();
+        Self { path: path.map(Name), stage, reason: error.to_string() }
+    }
 }
 
 impl From<&StageStats> for Stage {

@@ -21,6 +21,7 @@ use ori::PoolChain;
 use walkdir::{DirEntry, WalkDir};
 
 use super::candidate::{BLOCK, Candidate, buffer};
+use super::isolated;
 use super::ledger::{Ledger, Noted};
 use super::report::Report;
 use super::shared::Shared;
@@ -37,11 +38,24 @@ pub(crate) trait Observer: Send + Sync + 'static {
     fn read(&self, bytes: u64);
 }
 
-/// Searches below `roots`, with so many threads for each stage.
+/// Who does it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Workers {
+    /// Of each stage.
+    pub(crate) count: usize,
+    /// Whether files are read to their end in worker processes.
+    pub(crate) isolated: bool,
+}
+
+/// Searches below `roots`.
 ///
 /// # Errors
 /// When a chain cannot start. What goes wrong with a file is in the report.
-pub(crate) fn search(roots: &[PathBuf], threads: usize, observer: Arc<dyn Observer>) -> ori::Result<Report> {
+pub(crate) fn search(
+    roots: &[PathBuf],
+    workers: Workers,
+    observer: Arc<dyn Observer>,
+) -> ori::Result<Report> {
     let started = Instant::now();
     let ledger = Arc::new(Ledger::new(observer));
 
@@ -57,7 +71,7 @@ pub(crate) fn search(roots: &[PathBuf], threads: usize, observer: Arc<dyn Observ
         })
         .fallible()
         .name("size")
-        .max_workers(threads)
+        .max_workers(workers.count)
         .unordered()
         .execute_lazy(walk(roots, &ledger))?;
 
@@ -72,7 +86,7 @@ pub(crate) fn search(roots: &[PathBuf], threads: usize, observer: Arc<dyn Observ
         .add_threadpool_init(buffer, move |buffer, file| hashed(file, BLOCK, buffer, "first block", &notes))
         .fallible()
         .name("first block")
-        .max_workers(threads)
+        .max_workers(workers.count)
         .unordered()
         .execute_lazy(same_size)?;
 
@@ -80,19 +94,24 @@ pub(crate) fn search(roots: &[PathBuf], threads: usize, observer: Arc<dyn Observ
     let same_block = Shared::new(ledger.values(blocks), Candidate::contents);
     let to_read_on = same_block.filter_map(move |file| notes.unless_complete(file));
 
-    let notes = Arc::clone(&ledger);
-    let digests = PoolChain::new()
-        .add_threadpool_init(buffer, move |buffer, file| {
-            hashed(file, u64::MAX, buffer, "full digest", &notes)
-        })
-        .fallible()
-        .name("full digest")
-        .max_workers(threads)
-        .unordered()
-        .execute_lazy(to_read_on)?;
+    let digests: Box<dyn Iterator<Item = Candidate>> = if workers.isolated {
+        Box::new(isolated::digests(to_read_on, workers.count, &ledger)?)
+    } else {
+        let notes = Arc::clone(&ledger);
+        let results = PoolChain::new()
+            .add_threadpool_init(buffer, move |buffer, file| {
+                hashed(file, u64::MAX, buffer, "full digest", &notes)
+            })
+            .fallible()
+            .name("full digest")
+            .max_workers(workers.count)
+            .unordered()
+            .execute_lazy(to_read_on)?;
+        Box::new(ledger.values(results))
+    };
 
     let mut same: HashMap<_, Vec<Candidate>> = HashMap::new();
-    for file in ledger.values(digests) {
+    for file in digests {
         same.entry(file.contents()).or_default().push(file);
     }
     // The last of these is known when the last block has been compared, which is now.
@@ -111,7 +130,7 @@ fn hashed(
     stage: &str,
     ledger: &Ledger,
 ) -> Result<Candidate, Noted> {
-    match file.hash(limit, buffer, ledger) {
+    match file.hash(limit, buffer, |bytes| ledger.read(bytes)) {
         Ok(()) => Ok(file),
         Err(error) => Err(ledger.failed(stage, &file.path, &error)),
     }

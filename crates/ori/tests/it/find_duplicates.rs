@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::program::cli;
 use crate::program::report::{Name, Report};
-use crate::program::search::{Observer, search};
+use crate::program::search::{Observer, Workers, search};
 
 /// More than the program's first block.
 const LONG: usize = 100_000;
@@ -27,6 +27,14 @@ impl Observer for Silent {
     fn found(&self, _: &Path) {}
     fn to_read(&self, _: u64) {}
     fn read(&self, _: u64) {}
+}
+
+fn in_threads(count: usize) -> Workers {
+    Workers { count, isolated: false }
+}
+
+fn isolated(count: usize) -> Workers {
+    Workers { count, isolated: true }
 }
 
 fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) {
@@ -151,7 +159,7 @@ fn it_finds_what_a_plain_count_finds() {
     let (expected, wasted) = count(dir.path());
     assert!(expected.len() > 44, "{expected:?}");
     for threads in [1, 2, 16] {
-        let report = search(&[dir.path().to_owned()], threads, Arc::new(Silent)).unwrap();
+        let report = search(&[dir.path().to_owned()], in_threads(threads), Arc::new(Silent)).unwrap();
         assert_eq!(groups(&report), expected);
         assert_eq!(report.totals.wasted, wasted);
         assert_eq!(report.totals.groups, expected.len() as u64);
@@ -164,10 +172,37 @@ fn it_finds_what_a_plain_count_finds() {
     }
 }
 
+/// The report as JSON, without what differs from run to run.
+fn what_was_found(report: &Report) -> Value {
+    let mut report = serde_json::to_value(report).unwrap();
+    report["totals"].as_object_mut().unwrap().remove("seconds");
+    for stage in report["stages"].as_array_mut().unwrap() {
+        stage
+            .as_object_mut()
+            .unwrap()
+            .retain(|name, _| ["name", "items", "errors", "workers"].contains(&&**name));
+    }
+    report
+}
+
+#[test]
+fn worker_processes_find_what_threads_find() {
+    let dir = tree();
+    let roots = [dir.path().to_owned()];
+    for count in [1, 2] {
+        let here = search(&roots, in_threads(count), Arc::new(Silent)).unwrap();
+        let there = search(&roots, isolated(count), Arc::new(Silent)).unwrap();
+        assert_eq!(what_was_found(&there), what_was_found(&here));
+    }
+    let (status, out, errors) = run(&[&"--isolate", &"--threads", &"2", &dir.path()]);
+    assert_eq!((status, errors.as_str()), (0, ""));
+    assert!(out.contains("groups of identical files"), "{out}");
+}
+
 #[test]
 fn only_files_that_share_their_first_block_are_read_to_the_end() {
     let dir = tree();
-    let report = search(&[dir.path().to_owned()], 2, Arc::new(Silent)).unwrap();
+    let report = search(&[dir.path().to_owned()], in_threads(2), Arc::new(Silent)).unwrap();
     // Three that are the same up to the last byte or the middle, and two just beyond a block.
     let to_the_end = 3 * LONG as u64 + 2 * 16_385;
     let blocks = report.totals.bytes_read - to_the_end;
@@ -180,7 +215,7 @@ fn only_files_that_share_their_first_block_are_read_to_the_end() {
 fn hard_links_are_names_of_one_file() {
     let dir = tree();
     let root = dir.path();
-    let report = search(&[root.to_owned()], 2, Arc::new(Silent)).unwrap();
+    let report = search(&[root.to_owned()], in_threads(2), Arc::new(Silent)).unwrap();
     let group = report.groups.iter().find(|group| group.size == 17 && group.files.len() == 2).unwrap();
     let names: Vec<Vec<_>> =
         group.files.iter().map(|names| names.iter().map(|Name(path)| path.clone()).collect()).collect();
@@ -196,7 +231,7 @@ fn a_folder_given_twice_is_not_compared_with_itself() {
     let dir = tree();
     let (expected, wasted) = count(dir.path());
     let roots = [dir.path().to_owned(), dir.path().join("short"), dir.path().join("short/../short")];
-    let report = search(&roots, 2, Arc::new(Silent)).unwrap();
+    let report = search(&roots, in_threads(2), Arc::new(Silent)).unwrap();
     assert_eq!((report.totals.wasted, report.groups.len()), (wasted, expected.len()));
 }
 
@@ -227,7 +262,7 @@ fn what_cannot_be_read_is_listed_and_stops_nothing() {
     let saboteur = Arc::new(Saboteur { found: AtomicU64::new(0) });
 
     let roots = [nowhere.clone(), dir.path().to_owned()];
-    let report = search(&roots, 2, Arc::clone(&saboteur) as _).unwrap();
+    let report = search(&roots, in_threads(2), Arc::clone(&saboteur) as _).unwrap();
 
     assert_eq!(groups(&report), expected);
     let failed: Vec<_> =
@@ -265,17 +300,19 @@ impl Observer for LateSaboteur {
 fn a_file_that_changes_meanwhile_is_an_error_and_no_duplicate() {
     let dir = TempDir::new().unwrap();
     let paths = ["grows", "shrinks"].map(|name| dir.path().join(name));
-    for path in &paths {
-        write(path, vec![1; LONG]);
+    for workers in [in_threads(2), isolated(2)] {
+        for path in &paths {
+            write(path, vec![1; LONG]);
+        }
+        let [grows, shrinks] = paths.clone();
+        let saboteur = LateSaboteur { grows, shrinks, is_done: AtomicBool::new(false) };
+        let report = search(&[dir.path().to_owned()], workers, Arc::new(saboteur)).unwrap();
+        assert!(report.groups.is_empty(), "{report}");
+        let failed: Vec<_> = report.errors.iter().map(|error| error.path.clone().unwrap().0).collect();
+        assert_eq!(failed, paths);
+        assert!(report.errors.iter().all(|error| error.stage == "full digest"), "{report}");
+        assert!(report.errors.iter().all(|error| error.reason.contains("changed")), "{report}");
     }
-    let [grows, shrinks] = paths.clone();
-    let saboteur = LateSaboteur { grows, shrinks, is_done: AtomicBool::new(false) };
-    let report = search(&[dir.path().to_owned()], 2, Arc::new(saboteur)).unwrap();
-    assert!(report.groups.is_empty(), "{report}");
-    let failed: Vec<_> = report.errors.iter().map(|error| error.path.clone().unwrap().0).collect();
-    assert_eq!(failed, paths);
-    assert!(report.errors.iter().all(|error| error.stage == "full digest"), "{report}");
-    assert!(report.errors.iter().all(|error| error.reason.contains("changed")), "{report}");
 }
 
 /// Runs the program; its exit status and what it printed.
