@@ -13,6 +13,8 @@ mod cost;
 mod drops;
 mod executor;
 mod locks;
+#[cfg(feature = "async")]
+mod mixed;
 mod order;
 mod process_deaths;
 mod process_runs;
