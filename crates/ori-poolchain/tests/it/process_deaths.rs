@@ -38,7 +38,7 @@ fn a_death_costs_exactly_the_item_that_ran() {
     });
     assert_eq!(results.len(), 1000);
     let stage = &stats.stages()[1];
-    assert_eq!((stage.items, stage.errors, stage.retries, stage.replaced), (1000, 40, 0, 40));
+    assert_eq!((stage.items, stage.errors, stage.retries, stage.lost), (1000, 40, 0, 40));
     for (n, result) in (0_u64..).zip(results) {
         match (n % 50, result) {
             (7 | 17, Err(error)) => {
@@ -111,7 +111,7 @@ fn an_item_whose_worker_died_or_was_late_is_tried_again() {
         (all, results.stats())
     });
     let stage = &stats.stages()[0];
-    assert_eq!((stage.items, stage.errors, stage.retries, stage.replaced), (60, 0, 6, 6));
+    assert_eq!((stage.items, stage.errors, stage.retries, stage.lost), (60, 0, 6, 6));
     for (n, result) in (0_u64..).zip(results) {
         match n % 20 {
             5 => assert_eq!(result.unwrap(), 3),
