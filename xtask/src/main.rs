@@ -18,6 +18,7 @@ mod command;
 mod docs;
 mod features;
 mod fuzz;
+mod gate;
 mod lint;
 mod package;
 mod platforms;
@@ -46,7 +47,8 @@ Usage: cargo xtask <TASK> [--strict] [OPTIONS]
 
 Tasks:
   lint     rustfmt, clippy for three feature settings, tidy, cargo-deny, the oldest supported Rust
-  test     unit, integration and documentation tests, then every example
+  test     unit, integration and documentation tests, then every example; on Linux each program
+           fails that leaves a process or a temporary file behind
   api      the public API of each crate against the listing in its api.txt
              --update           write the listings anew
   docs     the documentation of every crate, warnings denied
@@ -101,6 +103,9 @@ fn run(args: Vec<OsString>) -> Result<ExitCode> {
     if asked_for_help || args[0] == "help" {
         print!("{HELP}");
         return Ok(ExitCode::SUCCESS);
+    }
+    if args[0] == gate::TASK {
+        return Ok(gate::run(args.into_iter().skip(1).collect()));
     }
     let task = args[0].to_string_lossy().into_owned();
     let (strict, options): (Vec<_>, Vec<_>) = args.into_iter().skip(1).partition(|arg| arg == "--strict");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::command::Cmd;
+use crate::gate;
 use crate::report::Report;
 use crate::workspace::{Package, Target, Workspace};
 
@@ -15,7 +16,7 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace) {
     // The tests panic on purpose, thousands of times: a backtrace of each would bury the one that
     // matters, and cost more than the tests.
     let tests = Cmd::cargo("test --workspace --no-fail-fast").args(workspace.all_features());
-    report.command("tests", &tests.env("RUST_BACKTRACE", 0));
+    report.command("tests", &gated(tests.env("RUST_BACKTRACE", 0), workspace));
     if workspace.targets("example").next().is_some() {
         // The run above built them already; this makes sure of it, and says so where it did not.
         report.command(
@@ -52,7 +53,28 @@ fn run_example(report: &mut Report, workspace: &Workspace, package: &Package, ex
     let program = format!("{}{}", example.name, std::env::consts::EXE_SUFFIX);
     let program = workspace.target_dir.join("debug/examples").join(program);
     let shown = program.strip_prefix(&workspace.root).unwrap_or(&program);
-    let command =
-        Cmd::new(shown.to_string_lossy()).args(package.example_args(&example.name)).limit(EXAMPLE_LIMIT);
-    report.command(&step, &command);
+    let args = package.example_args(&example.name);
+    let command = match gate() {
+        Some(gate) => Cmd::new(gate).args([gate::TASK, &shown.to_string_lossy()]).args(args),
+        None => Cmd::new(shown.to_string_lossy()).args(args),
+    };
+    report.command(&step, &command.limit(EXAMPLE_LIMIT));
+}
+
+/// The command with every test program behind the leak gate.
+fn gated(command: Cmd, workspace: &Workspace) -> Cmd {
+    match (gate(), workspace.host()) {
+        (Some(gate), Some(host)) => {
+            let variable = format!("CARGO_TARGET_{}_RUNNER", host.to_uppercase().replace('-', "_"));
+            command.env(&variable, format!("{gate} {}", gate::TASK))
+        }
+        _ => command,
+    }
+}
+
+/// This program, which is the gate, where there is a `/proc` for it to look into.
+fn gate() -> Option<String> {
+    let program = std::env::current_exe().ok().filter(|_| cfg!(target_os = "linux"))?;
+    // Cargo splits a runner at spaces.
+    program.to_str().filter(|path| !path.contains(' ')).map(str::to_owned)
 }

@@ -88,6 +88,12 @@ impl Workspace {
         Ok(Self { target_dir: target_dir.into(), root, packages })
     }
 
+    /// The name of the platform that cargo builds for unless told otherwise.
+    pub(crate) fn host(&self) -> Option<String> {
+        let version = Cmd::new("rustc").args(["-vV"]).output(&self.root)?;
+        version.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
+    }
+
     /// The arguments that switch on every feature of every crate, but those on request.
     ///
     /// `--all-features` would build the competitors of the benchmarks and want C libraries.
