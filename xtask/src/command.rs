@@ -48,6 +48,7 @@ impl Cmd {
 
     /// Sets one variable of the command's environment.
     pub(crate) fn env(mut self, name: &str, value: impl ToString) -> Self {
+        self.env.retain(|(other, _)| other != name);
         self.env.push((name.to_owned(), value.to_string()));
         self
     }

@@ -66,6 +66,7 @@ Tasks:
              --no-verify        only pack, build nothing
   stress   seeded random runs of every crate that has tests/stress.rs
              --chains N         how many chains (default 5000)
+             --minutes N        instead, how long for each crate
              --seed S           repeat this run (default: a new seed, printed)
   profiles a small program outside of the workspace, in every profile, with worker processes
              --short            debug, and the hardest of the others

@@ -1,5 +1,6 @@
 //! Thousands of random chains: random naps in source, stages and consumer, panics, early drops, 1
-//! to 16 workers, sized and unsized sources, scoped runs, time limits, executors good and bad.
+//! to 16 workers, sized and unsized sources, scoped runs, time limits, executors good and bad,
+//! stages of futures, and of worker processes that die.
 //!
 //! `ORI_STRESS_CHAINS` says how many chains, `ORI_STRESS_SEED` which: chain number `n` of seed `s`
 //! is chain 0 of seed `s + n`, so that one that fails can be run alone.
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{env, panic, process, thread};
 
-use ori_test_support::{threads_named, wait_until};
+use ori_test_support::{children, threads_named, wait_until};
 
 #[path = "stress/case.rs"]
 mod case;
@@ -29,6 +30,7 @@ const EXPECTED: &str = "a panic of the stress test";
 const DEADLINE: Duration = Duration::from_secs(60);
 
 fn main() {
+    ori_worker::init();
     let chains = number("ORI_STRESS_CHAINS").unwrap_or(200);
     let seed = number("ORI_STRESS_SEED").unwrap_or(1);
     quiet_expected_panics();
@@ -48,10 +50,11 @@ fn main() {
     *current.lock().unwrap() = None;
     // The pools that all chains share stay; the threads of the chains must not.
     let ended = panic::catch_unwind(|| {
-        wait_until(DEADLINE, || threads_named("ori-chain").is_ok_and(|threads| threads == 0));
+        let left = || ["ori-chain", "ori-conductor"].map(|name| threads_named(name).unwrap_or(1));
+        wait_until(DEADLINE, || left() == [0, 0] && children().is_ok_and(|children| children == 0));
     });
     if ended.is_err() {
-        eprintln!("threads are left; ORI_STRESS_CHAINS={chains} ORI_STRESS_SEED={seed}");
+        eprintln!("threads or processes are left; ORI_STRESS_CHAINS={chains} ORI_STRESS_SEED={seed}");
         process::exit(1);
     }
     println!("{chains} chains from seed {seed} in {:.1} s", started.elapsed().as_secs_f64());

@@ -61,6 +61,8 @@ pub(crate) struct Stage {
     pub(crate) fails: u64,
     /// This item does not come back before the run is over; if it is tried again, it does.
     pub(crate) stuck: Option<u64>,
+    /// These items cost their worker process.
+    pub(crate) deadly: Vec<u64>,
     pub(crate) naps: bool,
 }
 
@@ -70,6 +72,8 @@ pub(crate) enum Kind {
     Init,
     Ref,
     Fallible,
+    Async,
+    Process,
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -103,6 +107,8 @@ pub(crate) enum Fate {
     Fails,
     /// The first try does not come back.
     Sticks,
+    /// Each try ends its process.
+    Dies,
 }
 
 impl Case {
@@ -158,9 +164,11 @@ impl Case {
 
     /// What the function of a stage does with an item.
     pub(crate) fn fate(&self, stage: usize, position: u64) -> Fate {
-        let Stage { panics, fails, stuck, retries, .. } = self.stages[stage];
+        let Stage { panics, fails, stuck, retries, ref deadly, .. } = self.stages[stage];
         let mut random = Random::seeded(self.seed ^ (position << 8) ^ stage as u64);
-        if stuck == Some(position) {
+        if deadly.contains(&position) {
+            Fate::Dies
+        } else if stuck == Some(position) {
             Fate::Sticks
         } else if panics > 0 && random.one_in(panics) {
             Fate::Panics(1 + u32::try_from(random.below(u64::from(retries) + 2)).unwrap_or(0))
@@ -193,6 +201,7 @@ impl Case {
                 Fate::Panics(_) => ErrorKind::Panicked,
                 Fate::Fails => ErrorKind::Task,
                 Fate::Sticks => ErrorKind::TimedOut,
+                Fate::Dies => ErrorKind::WorkerLost,
             };
             return Err((kind, format!("stage {}", index + 1)));
         }
@@ -220,14 +229,18 @@ impl Case {
 
 impl Stage {
     fn random(random: &mut Random, items: u64, scoped: bool) -> Self {
-        let kind = match random.below(6) {
-            0..=2 => Kind::Plain,
-            3 => Kind::Init,
-            4 => Kind::Ref,
-            _ => Kind::Fallible,
+        let kind = match random.below(28) {
+            0..=11 => Kind::Plain,
+            12..=15 => Kind::Init,
+            16..=19 => Kind::Ref,
+            20..=23 => Kind::Fallible,
+            24..=26 => Kind::Async,
+            // Each starts processes, which takes longer than a chain of threads.
+            _ => Kind::Process,
         };
+        let takes_executors = matches!(kind, Kind::Plain | Kind::Fallible);
         let pool = match random.below(20) {
-            _ if scoped || kind == Kind::Init || kind == Kind::Ref => Pool::Own,
+            _ if scoped || !takes_executors => Pool::Own,
             0 | 1 => Pool::Shared,
             2 | 3 => Pool::Rayon,
             4 => Pool::NewThread,
@@ -237,18 +250,25 @@ impl Stage {
             _ => Pool::Own,
         };
         let retries = if random.one_in(3) { u32::try_from(random.below(3)).unwrap_or(0) } else { 0 };
-        let limited = random.one_in(12);
-        let sticks = limited && items > 0 && !scoped && pool == Pool::Own && random.one_in(2);
+        let is_process = kind == Kind::Process;
+        // On a busy machine a process may not even get a turn within the limit.
+        let limited = random.one_in(12) && !is_process;
+        let sticks =
+            limited && items > 0 && !scoped && pool == Pool::Own && kind != Kind::Async && random.one_in(2);
+        let deaths = if is_process && items > 0 { random.below(3) } else { 0 };
+        let panics = if random.one_in(3) { 2 + random.below(60) } else { 0 };
         Self {
             kind,
-            workers: (!random.one_in(3)).then(|| 1 + pick(random, 16)),
+            workers: (is_process || !random.one_in(3))
+                .then(|| 1 + pick(random, if is_process { 3 } else { 16 })),
             chunk: random.one_in(4).then(|| [1, 2, 5, 16, 100, 5000][pick(random, 6)]),
             limit: limited.then_some(Duration::from_millis(40)),
             retries,
             pool,
-            panics: if random.one_in(3) { 2 + random.below(60) } else { 0 },
+            panics: if is_process { 0 } else { panics },
             fails: if kind == Kind::Fallible { 1 + random.below(40) } else { 0 },
             stuck: sticks.then(|| random.below(items)),
+            deadly: (0..deaths).map(|_| random.below(items)).collect(),
             naps: items < 1000 && random.one_in(3),
         }
     }

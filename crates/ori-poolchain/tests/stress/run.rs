@@ -1,8 +1,9 @@
 //! Runs a case and says what was wrong.
 
 use std::collections::{HashMap, HashSet};
+use std::process;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::sync::{Arc, Condvar, Mutex, Weak, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use ori_background::{Executor, Shutdown, ThreadPool};
 use ori_errors::{OriError, Result};
 use ori_poolchain::PoolChain;
 use ori_test_support::{Random, wait_until};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::case::{Case, Consumer, Fate, Kind, Pool, Source};
 use crate::pools;
@@ -105,27 +107,64 @@ impl World {
     }
 }
 
-/// An item that counts itself.
+/// The world of the one case that runs: items that come back from a process find it here.
+static CURRENT: Mutex<Weak<World>> = Mutex::new(Weak::new());
+
+/// An item that counts itself, except in a worker process, where there is nobody to count for.
 struct Item {
     position: u64,
     value: u64,
-    world: Arc<World>,
+    world: Option<Arc<World>>,
+}
+
+impl Serialize for Item {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        (self.position, self.value).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let (position, value) = Deserialize::deserialize(deserializer)?;
+        let world = CURRENT.lock().unwrap().upgrade();
+        Ok(Self::counted(world, position, value))
+    }
+}
+
+/// What a process stage is sent once.
+#[derive(Serialize, Deserialize)]
+struct InProcess {
+    stage: usize,
+    deadly: Vec<u64>,
+}
+
+impl InProcess {
+    fn call(&mut self, item: Item) -> Item {
+        if self.deadly.contains(&item.position) {
+            process::exit(3);
+        }
+        item.step(self.stage)
+    }
 }
 
 impl Item {
     fn new(world: &Arc<World>, position: u64, value: u64) -> Self {
-        world.alive.fetch_add(1, SeqCst);
-        Self { position, value, world: Arc::clone(world) }
+        Self::counted(Some(Arc::clone(world)), position, value)
+    }
+
+    fn counted(world: Option<Arc<World>>, position: u64, value: u64) -> Self {
+        world.iter().for_each(|world| _ = world.alive.fetch_add(1, SeqCst));
+        Self { position, value, world }
     }
 
     fn step(&self, stage: usize) -> Self {
-        Self::new(&self.world, self.position, Case::step(self.value, stage))
+        Self::counted(self.world.clone(), self.position, Case::step(self.value, stage))
     }
 }
 
 impl Drop for Item {
     fn drop(&mut self) {
-        self.world.alive.fetch_sub(1, SeqCst);
+        self.world.iter().for_each(|world| _ = world.alive.fetch_sub(1, SeqCst));
     }
 }
 
@@ -170,6 +209,7 @@ pub(crate) fn run(case: &Case) -> std::result::Result<(), String> {
         ended: Condvar::new(),
         cancelled: AtomicBool::new(false),
     });
+    *CURRENT.lock().unwrap() = Arc::downgrade(&world);
     let mut doomed = Vec::new();
     let chain = chain(&world, &mut doomed);
     let (source, feed) = source(&world);
@@ -237,6 +277,23 @@ fn chain(world: &Arc<World>, doomed: &mut Vec<(u64, ThreadPool)>) -> PoolChain<I
             (Kind::Fallible, None) => chain.add_threadpool(fallible).fallible(),
             (_, Some(pool)) => chain.add(function, pool),
             (Kind::Plain, None) => chain.add_threadpool(function),
+            (Kind::Async, None) => {
+                let function = Arc::new(function);
+                let naps = stage.naps;
+                chain.add_async(move |item: Item| {
+                    let function = Arc::clone(&function);
+                    async move {
+                        if naps {
+                            tokio::time::sleep(Duration::from_micros(item.position % NAP_MICROS)).await;
+                        }
+                        function(item)
+                    }
+                })
+            }
+            (Kind::Process, None) => {
+                let context = InProcess { stage: index, deadly: stage.deadly.clone() };
+                chain.add_processpool_init(context, |context| context, InProcess::call)
+            }
             (Kind::Init, None) => {
                 let world = Arc::clone(world);
                 chain.add_threadpool_init(
