@@ -15,8 +15,13 @@ const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) fn run(report: &mut Report, workspace: &Workspace) {
     // The tests panic on purpose, thousands of times: a backtrace of each would bury the one that
     // matters, and cost more than the tests.
-    let tests = Cmd::cargo("test --workspace --no-fail-fast").args(workspace.all_features());
-    report.command("tests", &gated(tests.env("RUST_BACKTRACE", 0), workspace));
+    let tests = Cmd::cargo("test --workspace --no-fail-fast --tests").args(workspace.all_features());
+    report.command("tests", &each_gated(tests.env("RUST_BACKTRACE", 0), workspace));
+    let examples = format!("test --workspace --no-fail-fast --doc {}", workspace.all_features().join(" "));
+    report.command(
+        "documentation tests",
+        &gated("cargo", examples.split_whitespace()).env("RUST_BACKTRACE", 0),
+    );
     if workspace.targets("example").next().is_some() {
         // The run above built them already; this makes sure of it, and says so where it did not.
         report.command(
@@ -53,16 +58,22 @@ fn run_example(report: &mut Report, workspace: &Workspace, package: &Package, ex
     let program = format!("{}{}", example.name, std::env::consts::EXE_SUFFIX);
     let program = workspace.target_dir.join("debug/examples").join(program);
     let shown = program.strip_prefix(&workspace.root).unwrap_or(&program);
-    let args = package.example_args(&example.name);
-    let command = match gate() {
-        Some(gate) => Cmd::new(gate).args([gate::TASK, &shown.to_string_lossy()]).args(args),
-        None => Cmd::new(shown.to_string_lossy()).args(args),
-    };
-    report.command(&step, &command.limit(EXAMPLE_LIMIT));
+    let args = package.example_args(&example.name).iter().map(String::as_str);
+    report.command(&step, &gated(&shown.to_string_lossy(), args).limit(EXAMPLE_LIMIT));
 }
 
-/// The command with every test program behind the leak gate.
-fn gated(command: Cmd, workspace: &Workspace) -> Cmd {
+/// A command behind the leak gate.
+fn gated<'a>(program: &str, args: impl IntoIterator<Item = &'a str>) -> Cmd {
+    match gate() {
+        Some(gate) => Cmd::new(gate).args([gate::TASK, program]).args(args),
+        None => Cmd::new(program).args(args),
+    }
+}
+
+/// The command with each of its test programs behind the leak gate.
+///
+/// Not for documentation tests: with a runner, rustdoc runs those of a crate in one process.
+fn each_gated(command: Cmd, workspace: &Workspace) -> Cmd {
     match (gate(), workspace.host()) {
         (Some(gate), Some(host)) => {
             let variable = format!("CARGO_TARGET_{}_RUNNER", host.to_uppercase().replace('-', "_"));

@@ -45,8 +45,9 @@ pub(crate) fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     if !cfg!(target_os = "linux") {
         return Err("the counts that are compared come from Linux's /proc".into());
     }
+    let kinds = chosen(options)?;
     let folder = own_folder()?;
-    let loads = chosen(options, &folder)?;
+    let loads = prepared(kinds, &folder)?;
     let names: Vec<_> = loads.iter().map(|load| load.kind.name).collect();
     println!("seed {}, {:?}, loads: {}", options.seed, options.length, names.join(", "));
 
@@ -102,6 +103,9 @@ fn own_folder() -> Result<PathBuf, Box<dyn Error>> {
     let folder = tempfile::Builder::new().prefix("ori-soak-").tempdir()?.keep();
     let mut again = Command::new(std::env::current_exe()?);
     again.args(std::env::args_os().skip(1)).env(FOLDER, &folder).env("TMPDIR", &folder);
+    // Of sixteen arenas each grows to a peak of its own, one after the other, for hours: that looks
+    // as a leak does. With one, what is resident follows what is allocated.
+    again.env("MALLOC_ARENA_MAX", "1");
     #[cfg(unix)]
     let error = std::os::unix::process::CommandExt::exec(&mut again);
     #[cfg(not(unix))]
@@ -110,21 +114,24 @@ fn own_folder() -> Result<PathBuf, Box<dyn Error>> {
     Err(format!("this program cannot be started again: {error}").into())
 }
 
-fn chosen(options: &Options, folder: &Path) -> Result<Vec<Running>, Box<dyn Error>> {
-    let only = options.only.as_deref();
-    if let Some(unknown) =
-        only.and_then(|only| only.iter().find(|name| ALL.iter().all(|kind| kind.name != **name)))
-    {
-        let names: Vec<_> = ALL.iter().map(|kind| kind.name).collect();
-        return Err(format!("there is no load `{unknown}`; there are {}", names.join(", ")).into());
-    }
-    let wanted = |kind: &&Kind| only.is_none_or(|only| only.iter().any(|name| name == kind.name));
-    let running = |kind: &'static Kind| {
+fn chosen(options: &Options) -> Result<Vec<&'static Kind>, String> {
+    let Some(only) = &options.only else { return Ok(ALL.iter().collect()) };
+    let find = |name: &String| {
+        ALL.iter().find(|kind| kind.name == name).ok_or_else(|| {
+            let names: Vec<_> = ALL.iter().map(|kind| kind.name).collect();
+            format!("there is no load `{name}`; there are {}", names.join(", "))
+        })
+    };
+    only.iter().map(find).collect()
+}
+
+fn prepared(kinds: Vec<&'static Kind>, folder: &Path) -> std::io::Result<Vec<Running>> {
+    let prepare = |kind: &'static Kind| {
         let dir = folder.join(kind.name.replace(' ', "-"));
         fs::create_dir(&dir)?;
         Ok(Running { kind, tally: Arc::new(Tally::new()), dir })
     };
-    ALL.iter().filter(wanted).map(running).collect()
+    kinds.into_iter().map(prepare).collect()
 }
 
 fn on_ctrl_c(interrupted: Arc<AtomicBool>) -> ori_errors::Result<()> {
@@ -229,8 +236,10 @@ impl Course<'_> {
             },
         );
         format!(
-            "minute {minute}: {items} items, {failures} failures, {} killed, {} MiB and {} MiB in workers, {held}",
+            "minute {minute}: {items} items, {failures} failures, {} killed, {} MiB allocated, {} MiB resident and \
+             {} MiB in workers, {held}",
             self.killed,
+            last.heap >> 20,
             last.own >> 20,
             last.children >> 20,
         )
@@ -266,8 +275,8 @@ fn start(load: &Running, seed: u64, plant: Option<Fault>, stop: &Arc<AtomicBool>
 }
 
 fn sample(at: Duration) -> Sample {
-    let own = memory::resident(process::id());
-    Sample { at, own, children: killer::children().into_iter().map(memory::resident).sum() }
+    let (heap, own) = (memory::heap(), memory::resident(process::id()));
+    Sample { at, heap, own, children: killer::children().into_iter().map(memory::resident).sum() }
 }
 
 /// Makes the fault that must be found, a little at each sample.

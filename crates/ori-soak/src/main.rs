@@ -15,7 +15,7 @@
 //! | `ledger` | what a round put in, and whether all of it came out |
 //! | `tally` | the counts and times of a load over all its rounds |
 //! | `killer` | the SIGKILLs |
-//! | `memory` | resident memory over time, and whether it is flat |
+//! | `memory` | memory over time, and whether it is flat |
 //! | `holdings` | threads, descriptors, children and temporary files |
 //! | `report` | the last page |
 #![forbid(unsafe_code)]
@@ -33,6 +33,11 @@ mod report;
 mod tally;
 
 use std::process::ExitCode;
+
+/// Counts what is allocated and not freed: what a leak adds to, whatever the system's allocator
+/// keeps back.
+#[global_allocator]
+static HEAP: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 
 fn main() -> ExitCode {
     ori_worker::init();

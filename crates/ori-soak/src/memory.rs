@@ -1,4 +1,4 @@
-//! Resident memory over time, and whether it is flat.
+//! Memory over time, and whether it is flat: what is allocated and not freed, and what is resident.
 //!
 //! Memory goes up and down with the rounds. What shows a leak is the floor: each tenth of the run
 //! has one, the lower quartile of its samples. The run is flat if the median floor of its last three
@@ -14,11 +14,15 @@ pub(crate) const SLACK: u64 = 4 << 20;
 const SHORT: Duration = Duration::from_secs(120);
 const SHORT_SLACK: u64 = 96 << 20;
 
-/// Resident memory of this process, and of all its children together.
+/// Memory in bytes.
 #[derive(Copy, Clone, Debug, Default)]
 pub(crate) struct Sample {
     pub(crate) at: Duration,
+    /// Allocated by this process and not freed.
+    pub(crate) heap: u64,
+    /// Resident memory of this process.
     pub(crate) own: u64,
+    /// Resident memory of all its children together.
     pub(crate) children: u64,
 }
 
@@ -27,6 +31,9 @@ pub(crate) struct Sample {
 pub(crate) struct History {
     samples: Vec<Sample>,
 }
+
+/// Which of its figures of a sample.
+pub(crate) type Of = fn(&Sample) -> u64;
 
 /// What became of the floor.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,13 +64,13 @@ impl History {
     }
 
     /// The lower quartile of each tenth of the run; empty if there are too few samples.
-    pub(crate) fn floors(&self) -> Vec<u64> {
+    pub(crate) fn floors(&self, of: Of) -> Vec<u64> {
         let end = self.last().at + Duration::from_nanos(1);
         let mut tenths = vec![Vec::new(); 10];
         for sample in &self.samples {
             let tenth = sample.at.as_secs_f64() / end.as_secs_f64() * 10.0;
             // At most 9, since every sample is before the end.
-            tenths[(tenth as usize).min(9)].push(sample.own);
+            tenths[(tenth as usize).min(9)].push(of(sample));
         }
         if tenths.iter().any(Vec::is_empty) {
             return Vec::new();
@@ -72,8 +79,8 @@ impl History {
     }
 
     /// `None` if there are too few samples to say.
-    pub(crate) fn judge(&self) -> Option<Judgement> {
-        let floors = self.floors();
+    pub(crate) fn judge(&self, of: Of) -> Option<Judgement> {
+        let floors = self.floors(of);
         let (early, late) = (floors.get(1..4)?, floors.get(7..)?);
         let (early, late) = (quantile(&mut early.to_vec(), 2), quantile(&mut late.to_vec(), 2));
         let slack = if self.last().at < SHORT { SHORT_SLACK } else { SLACK };
@@ -91,6 +98,11 @@ fn quantile(values: &mut [u64], parts: usize) -> u64 {
 /// The resident memory of a process in bytes; 0 if it is gone, or where there is no `/proc`.
 pub(crate) fn resident(pid: u32) -> u64 {
     field(&format!("/proc/{pid}/status"), "VmRSS:")
+}
+
+/// What this process has allocated and not freed, in bytes.
+pub(crate) fn heap() -> u64 {
+    crate::HEAP.current_usage() as u64
 }
 
 /// The most that this process ever had resident, in bytes.
@@ -115,7 +127,7 @@ mod tests {
     fn hour(own: impl Fn(u64) -> u64) -> History {
         let mut history = History::with_room_for(3_600);
         for second in 0..3_600 {
-            history.add(Sample { at: Duration::from_secs(second), own: own(second), children: 0 });
+            history.add(Sample { at: Duration::from_secs(second), own: own(second), ..Sample::default() });
         }
         history
     }
@@ -123,29 +135,29 @@ mod tests {
     #[test]
     fn ups_and_downs_are_flat() {
         let history = hour(|second| 40 * MIB + second % 17 * 3 * MIB);
-        assert!(history.judge().unwrap().flat);
-        assert_eq!(history.floors().len(), 10);
+        assert!(history.judge(|sample| sample.own).unwrap().flat);
+        assert_eq!(history.floors(|sample| sample.own).len(), 10);
     }
 
     #[test]
     fn warming_up_is_flat() {
-        assert!(hour(|second| 60 * MIB - 30 * MIB / (1 + second)).judge().unwrap().flat);
+        assert!(hour(|second| 60 * MIB - 30 * MIB / (1 + second)).judge(|sample| sample.own).unwrap().flat);
     }
 
     #[test]
     fn a_slow_leak_under_ups_and_downs_is_found() {
         // 5 KiB a second are 18 MiB in an hour.
         let history = hour(|second| 40 * MIB + second % 17 * 3 * MIB + second * 5 * 1024);
-        let judgement = history.judge().unwrap();
+        let judgement = history.judge(|sample| sample.own).unwrap();
         assert!(!judgement.flat, "{judgement:?}");
     }
 
     #[test]
     fn too_few_samples_say_nothing() {
-        assert_eq!(History::with_room_for(0).judge(), None);
+        assert_eq!(History::with_room_for(0).judge(|sample| sample.own), None);
         let mut history = History::with_room_for(1);
-        history.add(Sample { at: Duration::from_secs(1), own: 1, children: 0 });
-        assert_eq!(history.judge(), None);
+        history.add(Sample { at: Duration::from_secs(1), own: 1, ..Sample::default() });
+        assert_eq!(history.judge(|sample| sample.own), None);
     }
 
     #[cfg(target_os = "linux")]

@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 
 use crate::course::Running;
 use crate::holdings::Holdings;
-use crate::memory::{self, History};
+use crate::memory::{self, History, Of};
 
 /// Long enough for every load to have done something, and for workers to have been killed.
 const MEANINGFUL: Duration = Duration::from_secs(10);
@@ -37,25 +37,13 @@ pub(crate) fn page(findings: &Findings<'_>) -> (String, bool) {
     let _ = writeln!(page, "\nworkers killed: {}", findings.killed);
     let _ = writeln!(
         page,
-        "peak memory: {} MiB, and {} MiB in all worker processes together",
+        "peak memory: {} MiB resident, and {} MiB in all worker processes together",
         memory::peak() >> 20,
         findings.history.most_in_children() >> 20
     );
-    let floors = findings.history.floors();
-    if !floors.is_empty() {
-        let _ = write!(page, "memory (MiB, lower quartile of each tenth of the run):");
-        floors.iter().for_each(|floor| _ = write!(page, " {:.1}", mib(*floor)));
-        page.push('\n');
-    }
-    if let Some(judged) = findings.history.judge() {
-        let _ = writeln!(
-            page,
-            "  {}: {:.1} in the last three tenths, {:.1} in the second to fourth, {:.1} allowed",
-            if judged.flat { "flat" } else { "NOT FLAT" },
-            mib(judged.late),
-            mib(judged.early),
-            mib(judged.allowed),
-        );
+    let _ = writeln!(page, "memory (MiB, lower quartile of each tenth of the run):");
+    for (what, of) in FIGURES {
+        memory_over_time(&mut page, what, of, findings.history);
     }
     let (before, after) = (&findings.before, &findings.after);
     let _ = writeln!(page, "\n{:<18}{:>8}{:>8}", "held", "before", "after");
@@ -77,6 +65,25 @@ pub(crate) fn page(findings: &Findings<'_>) -> (String, bool) {
     }
     complaints.iter().for_each(|complaint| _ = writeln!(page, "FAILED: {complaint}"));
     (page, complaints.is_empty())
+}
+
+/// What must be flat.
+const FIGURES: [(&str, Of); 2] = [("allocated", |sample| sample.heap), ("resident", |sample| sample.own)];
+
+fn memory_over_time(page: &mut String, what: &str, of: Of, history: &History) {
+    let _ = write!(page, "  {what:<10}");
+    history.floors(of).iter().for_each(|floor| _ = write!(page, " {:.1}", mib(*floor)));
+    let _ = match history.judge(of) {
+        None => writeln!(page, " too few samples"),
+        Some(judged) => writeln!(
+            page,
+            "\n    {}: {:.1} in the last three tenths, {:.1} in the second to fourth, {:.1} allowed",
+            if judged.flat { "flat" } else { "NOT FLAT" },
+            mib(judged.late),
+            mib(judged.early),
+            mib(judged.allowed),
+        ),
+    };
 }
 
 fn loads(page: &mut String, findings: &Findings<'_>) {
@@ -147,9 +154,11 @@ fn complaints(findings: &Findings<'_>) -> Vec<String> {
     if has_workers && findings.killed == 0 && findings.length >= MEANINGFUL {
         complaints.push("no worker was killed".to_owned());
     }
-    if let Some(judged) = findings.history.judge().filter(|judged| !judged.flat) {
-        let (early, late) = (mib(judged.early), mib(judged.late));
-        complaints.push(format!("memory grew from {early:.1} MiB to {late:.1} MiB"));
+    for (what, of) in FIGURES {
+        if let Some(judged) = findings.history.judge(of).filter(|judged| !judged.flat) {
+            let (early, late) = (mib(judged.early), mib(judged.late));
+            complaints.push(format!("{what} memory grew from {early:.1} MiB to {late:.1} MiB"));
+        }
     }
     complaints.extend(findings.after.beyond(&findings.before));
     complaints

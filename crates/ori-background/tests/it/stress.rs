@@ -93,7 +93,8 @@ fn submitter(seed: u64, pool: &ThreadPool, runs: &Arc<AtomicUsize>) -> usize {
 #[test]
 fn one_task_at_a_time_is_never_lost_while_workers_come_and_go() {
     let _load = BusyLoad::start();
-    within(LONG, || {
+    // On a busy machine each task may wait for a turn of others.
+    within(LONG * 4, || {
         let pool =
             ThreadPool::builder().max_workers(2).idle_timeout(Duration::from_micros(20)).build().unwrap();
         let mut naps = Naps::seeded(1, Duration::from_micros(40));

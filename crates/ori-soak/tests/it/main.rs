@@ -53,7 +53,7 @@ fn what_is_left_over_is_found() {
 fn memory_that_grows_is_found() {
     let output = soak(&["--seconds", "8", "--only", "bridge", "--plant", "memory"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(page(&output).contains("memory grew"), "{}", page(&output));
+    assert!(page(&output).contains("allocated memory grew"), "{}", page(&output));
 }
 
 #[test]
