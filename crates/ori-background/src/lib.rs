@@ -21,6 +21,7 @@
 //! | `executor` | [`Executor`]: whatever can run jobs on threads other than the caller's |
 //! | `future` | [`BackgroundFuture`] and its other side, [`Promise`]; [`wait`], [`as_completed`] |
 //! | `linger` | looking a few microseconds before sleeping |
+//! | `model` | the locks and threads of the standard library, or of a model checker |
 //! | `process` | [`ProcessPool`]: functions in worker processes; [`run_in_background_process`] |
 //! | `thread_pool` | [`ThreadPool`]: an elastic pool of threads |
 #![forbid(unsafe_code)]
@@ -29,6 +30,7 @@ mod background;
 mod executor;
 mod future;
 mod linger;
+mod model;
 mod process;
 mod thread_pool;
 

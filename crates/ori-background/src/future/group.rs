@@ -6,14 +6,14 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::iter::FusedIterator;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use ori_errors::Result;
 
 use super::BackgroundFuture;
 use super::shared::{Phase, Waiter};
+use crate::model::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::model::thread::{self, Thread};
 
 /// When [`wait`] returns.
 ///

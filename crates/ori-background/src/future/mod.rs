@@ -13,9 +13,7 @@ pub(crate) mod shared;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use ori_errors::{ErrorKind, OriError, Result};
@@ -26,6 +24,8 @@ pub use promise::Promise;
 
 use self::shared::{Phase, Shared, Waiter};
 use crate::Executor;
+use crate::model::sync::Arc;
+use crate::model::thread;
 
 /// The result of a call that runs in the background.
 ///

@@ -8,15 +8,15 @@
 //! One waiter is enough, because waiting needs the future mutably or by value.
 
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::thread::Thread;
 
 use ori_errors::{ErrorKind, OriError, Result, catch_panic};
 
 use super::group::Group;
 use crate::linger::linger;
+use crate::model::sync::atomic::{AtomicBool, Ordering};
+use crate::model::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::model::thread::Thread;
 
 /// What runs when a task is settled.
 pub(crate) type Callback = Box<dyn FnOnce() + Send + 'static>;

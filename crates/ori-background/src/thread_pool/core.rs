@@ -25,15 +25,15 @@
 //! their idle time-out.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::Thread;
 use std::time::Duration;
 
 use ori_errors::{ErrorKind, OriError, Result, catch_panic};
 
 use super::time_limit::Note;
 use super::worker;
+use crate::model::sync::atomic::{AtomicBool, Ordering};
+use crate::model::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use crate::model::thread::Thread;
 use crate::{Job, Shutdown};
 
 /// The options of a pool, checked.

@@ -8,7 +8,6 @@
 
 use std::cell::RefCell;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ori_errors::{ErrorKind, OriError};
@@ -16,6 +15,7 @@ use ori_errors::{ErrorKind, OriError};
 use super::core::{Core, discard};
 use super::worker;
 use crate::future::shared::Shared;
+use crate::model::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 thread_local! {
     /// The note of this worker thread, in pools with a time limit.

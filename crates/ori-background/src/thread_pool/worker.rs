@@ -1,9 +1,6 @@
 //! A worker: takes jobs until the pool is closed or nobody needed it for a while.
 
 use std::cell::Cell;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Instant;
 
 use ori_errors::{ErrorKind, OriError, Result, catch_panic};
@@ -11,20 +8,28 @@ use ori_errors::{ErrorKind, OriError, Result, catch_panic};
 use super::core::{Core, Sleeper};
 use super::time_limit::{self, Note};
 use crate::linger::linger;
+use crate::model::sync::Arc;
+use crate::model::sync::atomic::{AtomicBool, Ordering};
+use crate::model::thread;
 
+#[cfg(not(shuttle))]
 thread_local! {
     /// The address of the core of the pool to which this thread belongs; 0 for other threads.
     static POOL: Cell<usize> = const { Cell::new(0) };
 }
+#[cfg(shuttle)]
+shuttle::thread_local! {
+    static POOL: Cell<usize> = Cell::new(0);
+}
 
 /// Notes that this thread belongs to this pool, whose end it must not wait for.
 pub(super) fn belongs_to(core: &Arc<Core>) {
-    POOL.set(Arc::as_ptr(core).addr());
+    POOL.with(|pool| pool.set(Arc::as_ptr(core).addr()));
 }
 
 /// Whether the calling thread belongs to this pool.
 pub(super) fn is_thread_of(core: &Arc<Core>) -> bool {
-    POOL.get() == Arc::as_ptr(core).addr()
+    POOL.with(Cell::get) == Arc::as_ptr(core).addr()
 }
 
 /// Starts the thread of a worker that is already searching.

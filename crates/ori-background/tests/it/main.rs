@@ -7,6 +7,8 @@ mod executors;
 mod future;
 mod group;
 mod limits;
+#[cfg(shuttle)]
+mod models;
 mod pool;
 mod process;
 mod shutdown;
