@@ -2,7 +2,7 @@
 
 use crate::report::Report;
 use crate::workspace::Workspace;
-use crate::{api, bench, docs, features, lint, package, platforms, profiles, soak, stress, test};
+use crate::{api, bench, docs, features, lint, models, package, platforms, profiles, soak, stress, test};
 
 /// The other verbs in the order in which they find mistakes soonest.
 pub(crate) fn run(report: &mut Report, workspace: &Workspace) {
@@ -16,5 +16,6 @@ pub(crate) fn run(report: &mut Report, workspace: &Workspace) {
     bench::run(report, workspace, &bench::Options::smoke());
     profiles::run(report, workspace, &profiles::Options::short());
     stress::run(report, workspace, &stress::Options::short());
+    models::run(report, workspace, &models::Options::short());
     soak::run(report, workspace, &soak::Options::short());
 }

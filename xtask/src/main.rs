@@ -15,11 +15,13 @@ mod api;
 mod bench;
 mod ci;
 mod command;
+mod coverage;
 mod docs;
 mod features;
 mod fuzz;
 mod gate;
 mod lint;
+mod models;
 mod package;
 mod platforms;
 mod profiles;
@@ -75,12 +77,16 @@ Tasks:
              --busy             while every processor is busy
   fuzz     the fuzz targets in fuzz/
              --seconds N        how long each target runs (default 60)
+  models   concurrent code under a scheduler that tries out interleavings
+             --runs N           schedules of each kind (default 10000), or --short
+  miri     what Miri can interpret, where it is installed
+  coverage the lines that the tests reach, where cargo-llvm-cov is installed
   soak     a mixed load on everything while worker processes are killed, and what became of it
              --minutes N        how long (default 1), or --seconds N
              --seed S           its random numbers (default: a new seed, printed)
   tidy     the house rules over the tree, file:line for each finding
   ci       lint, features, platforms, test, api, docs, package --no-verify, bench --smoke, and
-             short forms of profiles, stress and soak
+             short forms of profiles, stress, models and soak
   help     this text
 
 Options of every task:
@@ -128,6 +134,9 @@ fn run(args: Vec<OsString>) -> Result<ExitCode> {
         "promises" => promises::run(&mut report, &workspace, &promises::Options::parse(&mut options)?),
         "fuzz" => fuzz::run(&mut report, &workspace, &fuzz::Options::parse(&mut options)?),
         "soak" => soak::run(&mut report, &workspace, &soak::Options::parse(&mut options)?),
+        "models" => models::run(&mut report, &workspace, &models::Options::parse(&mut options)?),
+        "miri" => no_options(options).map(|()| coverage::miri(&mut report))?,
+        "coverage" => no_options(options).map(|()| coverage::run(&mut report, &workspace))?,
         "tidy" => no_options(options).map(|()| tidy::run(&mut report, &workspace))?,
         "ci" => no_options(options).map(|()| ci::run(&mut report, &workspace))?,
         unknown => return Err(format!("there is no task `{unknown}`").into()),
