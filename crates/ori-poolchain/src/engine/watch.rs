@@ -11,7 +11,7 @@
 //! withholds a result, withholds it from this thread.
 
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, fence};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -197,7 +197,12 @@ impl Pulse {
 
     /// A batch begins.
     pub(crate) fn begin<'e>(self: &Arc<Self>, items: usize, monitor: &Arc<Monitor<'e>>) {
-        self.stop.store(false, Relaxed);
+        self.stop.store(false, SeqCst);
+        fence(SeqCst);
+        if monitor.run.is_stopped() {
+            // Who ended the run may have set the flag just before it was cleared.
+            self.stop.store(true, SeqCst);
+        }
         if items < WORTH_SPLITTING {
             return;
         }
@@ -230,6 +235,6 @@ impl Watch for Pulse {
     }
 
     fn stop(&self) {
-        self.stop.store(true, Relaxed);
+        self.stop.store(true, SeqCst);
     }
 }
