@@ -25,11 +25,13 @@
 //! | survive whatever a function does | [`PoolChain::add_processpool`] |
 //! | test a chain without threads | [`PoolChain::execute_lazy_single_threaded`], [`PoolChain::execute_eager_single_threaded`] |
 //! | go from and to async code | `PoolChain::execute_stream` (feature `async`) |
+//! | show how far it is | `Results::progress` (feature `progress`) |
 //! | see what is going on, and what limits it | [`Results::stats`], [`Results::watcher`] |
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `async` | off | async stages (`add_async`), runs from and to streams (`execute_stream`); brings tokio |
+//! | `progress` | off | `Results::progress`: a bar on the terminal; brings indicatif |
 //!
 //! How a run works inside is told at the head of `engine/mod.rs`.
 #![forbid(unsafe_code)]
@@ -42,6 +44,8 @@ mod execute;
 mod function;
 mod options;
 mod processes;
+#[cfg(feature = "progress")]
+mod progress;
 mod results;
 mod single;
 mod stats;
@@ -53,6 +57,8 @@ mod watcher;
 pub use chain::{Borrowing, Owned, PoolChain};
 #[doc(hidden)]
 pub use chain::{Lifetime, Stages};
+#[cfg(feature = "progress")]
+pub use progress::Progress;
 pub use results::Results;
 pub use stats::{Bottleneck, ChainStats, StageStats};
 #[cfg(feature = "async")]

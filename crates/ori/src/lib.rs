@@ -71,7 +71,7 @@
 //! # Features
 //!
 //! Each module is a crate of its own, for programs that want one only. All are on by default but
-//! the last four, which are options of `aio`; [`errors`] is always there.
+//! the last five, which are options of `poolchain` and `aio`; [`errors`] is always there.
 //!
 //! | feature | module | crate |
 //! |---|---|---|
@@ -82,6 +82,7 @@
 //! | `poolchain` | `poolchain`: chains of pools; `PoolChain` at the root | `ori-poolchain` |
 //! | `subprocess` | `subprocess`: external commands with line callbacks | `ori-subprocess` |
 //! | `worker` | `worker`: worker processes; `init`, `task`, `test_worker!` at the root | `ori-worker` |
+//! | `progress` | a progress bar for the results of a chain | |
 //! | `hdf5` | HDF5 files, in pure Rust | |
 //! | `hdf5-c` | HDF5 files, by the library of the system | |
 //! | `npz` | files of NumPy arrays | |

@@ -18,6 +18,8 @@ mod mixed;
 mod order;
 mod process_deaths;
 mod process_runs;
+#[cfg(all(unix, feature = "progress"))]
+mod progress;
 mod property;
 mod source;
 mod statistics;
