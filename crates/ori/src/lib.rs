@@ -56,9 +56,8 @@
 //!
 //! # What goes wrong
 //!
-//! Every fallible function gives an [`OriError`]. Its [`kind`](OriError::kind) tells the class of
-//! the failure, its accessors the circumstances: the stage, the position of the item, where it
-//! panicked.
+//! Every fallible function gives an [`OriError`]: its [`kind`](OriError::kind) tells the class of the
+//! failure, its accessors the circumstances, such as the stage, the item, where it panicked.
 //!
 //! ```
 //! use ori::{ErrorKind, OriError};
