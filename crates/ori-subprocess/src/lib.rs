@@ -80,6 +80,9 @@ use std::ffi::OsStr;
 
 mod builder;
 mod exit;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod group;
 mod launch;
 mod lines;

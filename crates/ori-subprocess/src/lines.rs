@@ -202,23 +202,7 @@ fn cut(line: &[u8], max: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    /// What comes out when `input` arrives `step` bytes at a time.
-    fn split(input: &[u8], step: usize, max_line: usize) -> Vec<(Vec<u8>, bool)> {
-        let mut splitter = Splitter::new(max_line);
-        let mut lines = Vec::new();
-        for part in input.chunks(step) {
-            splitter.room()[..part.len()].copy_from_slice(part);
-            splitter.filled(part.len());
-            while let Some(block) = splitter.next_block() {
-                lines.extend(Split::new(block, max_line).map(|line| (line.bytes.to_vec(), line.piece)));
-            }
-        }
-        let rest = Block { bytes: splitter.take_all(), piece: false };
-        lines.extend(Split::new(rest, max_line).map(|line| (line.bytes.to_vec(), line.piece)));
-        lines
-    }
+    use crate::fuzzing::split;
 
     #[test]
     fn lines_do_not_depend_on_where_the_reads_end() {
