@@ -59,7 +59,8 @@ fn run_example(report: &mut Report, workspace: &Workspace, package: &Package, ex
     let program = workspace.target_dir.join("debug/examples").join(program);
     let shown = program.strip_prefix(&workspace.root).unwrap_or(&program);
     let args = package.example_args(&example.name).iter().map(String::as_str);
-    report.command(&step, &gated(&shown.to_string_lossy(), args).limit(EXAMPLE_LIMIT));
+    let command = gated(&shown.to_string_lossy(), args).env("RUST_BACKTRACE", 0);
+    report.command(&step, &command.limit(EXAMPLE_LIMIT));
 }
 
 /// A command behind the leak gate.

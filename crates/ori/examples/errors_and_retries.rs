@@ -61,7 +61,7 @@ fn main() -> ori::Result<()> {
         .retries(2)
         // A thread cannot be stopped: the item is given up and the thread replaced, but it ends
         // only when its function returns. Set limits inside too where there are any (sockets!).
-        .timeout(Duration::from_millis(300));
+        .timeout(Duration::from_secs(2));
 
     let mut results = chain.execute_lazy(ORDERS)?;
     let mut booked = Vec::new();
