@@ -12,7 +12,6 @@
 //! to nothing for a long while runs the whole batch in one go, and has the stop flag only.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ori_errors::catch_panic;
 
@@ -99,9 +98,7 @@ where
             let error = match outcome {
                 Ok(Ok(())) if items.len() > 0 => {
                     // Before anybody takes the rest: it must be shared in small pieces.
-                    stage
-                        .workers
-                        .unlearn(all - items.len(), Duration::from_nanos(stage.meter.now() - begun.at));
+                    stage.workers.unlearn(all - items.len(), stage.meter.since(begun));
                     break;
                 }
                 Ok(Ok(())) => continue,

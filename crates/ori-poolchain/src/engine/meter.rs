@@ -68,6 +68,11 @@ impl Meter {
         nanos(self.epoch.elapsed())
     }
 
+    /// How long ago that was.
+    pub(crate) fn since(&self, begun: Begun) -> Duration {
+        Duration::from_nanos(self.now().saturating_sub(begun.at))
+    }
+
     /// A worker, or a future, begins.
     pub(crate) fn begin(&self) -> Begun {
         let begun = Begun { at: self.now() };

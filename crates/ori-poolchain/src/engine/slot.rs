@@ -153,16 +153,13 @@ where
                     outcome => {
                         let ends = matches!(outcome, Some(Err(_))) && self.stage.workers.run.ends_at_error();
                         settled = outcome.map(|outcome| state.settle(outcome, &self.stage.name));
-                        if stop.load(Relaxed) {
+                        let stops = stop.load(Relaxed);
+                        if stops {
                             // Before anybody takes the rest: it must be shared in small pieces.
-                            let taken = state.begun.map_or(0, |begun| self.stage.meter.now() - begun.at);
-                            self.stage.workers.unlearn(state.ran.items, Duration::from_nanos(taken));
-                            state.stop_here()
-                        } else if ends {
-                            state.stop_here()
-                        } else {
-                            state.step(watching)
+                            let taken = state.begun.map(|begun| self.stage.meter.since(begun));
+                            self.stage.workers.unlearn(state.ran.items, taken.unwrap_or_default());
                         }
+                        if stops || ends { state.stop_here() } else { state.step(watching) }
                     }
                 }
             };

@@ -24,20 +24,23 @@ impl Consumed {
     }
 }
 
+/// A function that gets stuck at the gate with this item and all that come after.
+fn stuck_from(first: u64, gate: &Gate) -> impl Fn(u64) -> u64 + Send + Sync + use<> {
+    let gate = gate.clone();
+    move |n| {
+        if n >= first {
+            gate.wait();
+        }
+        n
+    }
+}
+
 #[test]
 fn results_come_while_a_later_item_is_stuck() {
     for (workers, stuck_at) in [(1, 5), (1, 50), (2, 50), (4, 50), (2, 300)] {
         within(LIMIT, move || {
             let gate = Gate::default();
-            let closed = gate.clone();
-            let chain = PoolChain::new()
-                .add_threadpool(move |n: u64| {
-                    if n >= stuck_at {
-                        closed.wait();
-                    }
-                    n
-                })
-                .max_workers(workers);
+            let chain = PoolChain::new().add_threadpool(stuck_from(stuck_at, &gate)).max_workers(workers);
             let mut results = chain.execute_lazy(0..1000).unwrap();
             for expected in 0..stuck_at {
                 assert_eq!(results.next().unwrap().unwrap(), expected);
@@ -53,14 +56,8 @@ fn results_come_while_a_later_item_is_stuck_in_an_earlier_stage() {
     for workers in [(2, 1), (1, 3)] {
         within(LIMIT, move || {
             let gate = Gate::default();
-            let closed = gate.clone();
             let chain = PoolChain::new()
-                .add_threadpool(move |n: u64| {
-                    if n >= 50 {
-                        closed.wait();
-                    }
-                    n
-                })
+                .add_threadpool(stuck_from(50, &gate))
                 .max_workers(workers.0)
                 .add_threadpool(|n| n + 1)
                 .max_workers(workers.1);
@@ -98,14 +95,11 @@ fn each_item_may_wait_for_what_the_consumer_does_with_the_one_before() {
 fn an_eager_error_does_not_wait_for_a_stuck_item_in_its_batch() {
     within(LIMIT, || {
         let gate = Gate::default();
-        let closed = gate.clone();
+        let stuck = stuck_from(41, &gate);
         let chain = PoolChain::new()
             .add_threadpool(move |n: u64| {
                 assert_ne!(n, 40, "the first error");
-                if n > 40 {
-                    closed.wait();
-                }
-                n
+                stuck(n)
             })
             .max_workers(2);
         let error = chain.execute_eager(0..1000).unwrap_err();
@@ -121,15 +115,7 @@ fn a_stream_gives_results_while_a_later_item_is_stuck() {
 
     within(LIMIT, || {
         let gate = Gate::default();
-        let closed = gate.clone();
-        let chain = PoolChain::new()
-            .add_threadpool(move |n: u64| {
-                if n >= 50 {
-                    closed.wait();
-                }
-                n
-            })
-            .max_workers(1);
+        let chain = PoolChain::new().add_threadpool(stuck_from(50, &gate)).max_workers(1);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut results = chain.execute_stream(stream::iter(0..1000)).unwrap();
