@@ -112,9 +112,7 @@ pub(crate) fn document(
         text += &summary(outcomes);
         text += "\n\n";
     }
-    for plot in plots {
-        let _ = writeln!(text, "![{}]({})\n", plot.title, document::file_name(plot));
-    }
+    let _ = writeln!(text, "{}", document::show(plots));
     text += &how_to_read(measurement.peers, outcomes);
     for outcome in outcomes {
         text += "\n";

@@ -12,21 +12,22 @@
 
 // A page names its links by labels, `[text][label]`, and defines the labels at its end for those
 // who read the file. Of two definitions the first one counts: those before the text lead to the
-// same places on this site.
+// same places on this site. The plots are among them: the site has no files but its pages.
 macro_rules! page {
-    ($name:ident, $file:literal) => {
+    ($name:ident, $file:literal $(, $definitions:literal)?) => {
         /// [architecture]: mod@crate::guide::architecture
         /// [benchmarks]: mod@crate::guide::benchmarks
         /// [comparison]: mod@crate::guide::comparison
         /// [migration]: mod@crate::guide::migration
         #[doc = ""]
+        $(#[doc = include_str!(concat!("../guide/", $definitions))])?
         #[doc = include_str!(concat!("../guide/", $file))]
         pub mod $name {}
     };
 }
 
 page!(architecture, "architecture.md");
-page!(benchmarks, "benchmarks.md");
+page!(benchmarks, "benchmarks.md", "benchmarks-plots.md");
 page!(comparison, "comparison.md");
 page!(migration, "migration.md");
 

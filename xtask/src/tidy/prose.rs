@@ -48,7 +48,8 @@ pub(super) fn links(path: &Path, text: &str, exists: impl Fn(&Path) -> bool) -> 
         }
         for target in targets(&without_code(raw)) {
             let file = target.split(['#', '?']).next().unwrap_or("").replace("%20", " ");
-            let is_elsewhere = target.contains("://") || target.starts_with("mailto:");
+            let is_elsewhere = target.contains("://")
+                || ["data:", "mailto:"].iter().any(|scheme| target.starts_with(scheme));
             let from_root =
                 file.strip_prefix('/').map_or_else(|| folder.join(&file), |file| Path::new(file).to_owned());
             if !file.is_empty() && !is_elsewhere && !exists(&from_root) {
@@ -106,7 +107,7 @@ mod tests {
 
     #[test]
     fn links_that_lead_somewhere_are_fine() {
-        let text = "[a](a.md) [a](a.md#part \"title\") [b](/b.md) [web](https://x.org/y) [here](#part)\n\n[c]: a.md\n";
+        let text = "[a](a.md) [a](a.md#part \"title\") [b](/b.md) [web](https://x.org/y) [here](#part)\n\n[c]: a.md\n[d]: data:a\n";
         assert_eq!(dead(text), [""; 0]);
     }
 

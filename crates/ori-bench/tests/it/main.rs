@@ -94,10 +94,16 @@ fn plots_lie_beside_the_file_that_shows_them() {
     let page = path.to_str().expect("UTF-8");
     printed(&["--only", "pool-bytes,pool-echo", "--rounds", "1", "--write", page]);
     let text = fs::read_to_string(&path).expect("the file was written");
-    assert!(text.contains("](benchmarks-pool-bytes.svg)"), "{text}");
+    assert!(text.contains("][plot-pool-bytes]\n"), "{text}");
+    assert!(text.contains("\n[plot-pool-bytes]: benchmarks-pool-bytes.svg\n"), "{text}");
     assert!(!text.contains("benchmarks-lines.svg"), "what was not measured is not drawn: {text}");
     let svg = fs::read_to_string(folder.path().join("benchmarks-pool-bytes.svg")).expect("a plot");
     assert!(svg.starts_with("<svg") && svg.contains("pool-echo"), "{svg}");
+
+    let definitions = fs::read_to_string(folder.path().join("benchmarks-plots.md")).expect("the pictures");
+    let picture =
+        definitions.trim_end().strip_prefix("[plot-pool-bytes]: data:image/svg+xml,").expect("one plot");
+    assert_eq!(percent_encoding::percent_decode_str(picture).decode_utf8().expect("text"), svg);
 }
 
 #[test]
