@@ -6,7 +6,7 @@ use ori_errors::OriError;
 /// Reports an error that would disappear otherwise.
 pub(crate) fn unseen(what: &str, error: &OriError) {
     #[cfg(feature = "tracing")]
-    tracing::warn!("{what}: {error:?}");
+    ori_errors::__private::event!(WARN, "error unheard", what = what, error = format!("{error:?}").as_str());
     #[cfg(not(feature = "tracing"))]
     {
         use std::io::Write;

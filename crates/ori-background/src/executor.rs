@@ -41,6 +41,17 @@ pub enum Shutdown {
     Abandon,
 }
 
+impl Shutdown {
+    /// The word for a subscriber.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::CancelPending => "cancel pending",
+            Self::Abandon => "abandon",
+        }
+    }
+}
+
 /// Runs jobs on threads of its own.
 ///
 /// Implement it for a pool you already have, and hand that pool to

@@ -24,6 +24,10 @@
 //! | `model` | the locks and threads of the standard library, or of a model checker |
 //! | `process` | [`ProcessPool`]: functions in worker processes; [`run_in_background_process`] |
 //! | `thread_pool` | [`ThreadPool`]: an elastic pool of threads |
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `tracing` | off | spans and events of pools and their workers, for `tracing` |
 #![forbid(unsafe_code)]
 
 mod background;

@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use ori_errors::__private::event;
 use ori_errors::{ErrorKind, OriError, Result};
 use tokio::runtime::Handle;
 
@@ -166,7 +167,10 @@ where
                 return output;
             }
         }
-        Place::Elsewhere | Place::OnlyElsewhere => {}
+        Place::OnlyElsewhere => {
+            event!(DEBUG, "runtime blocked", own_thread = place::on_scheduler_thread());
+        }
+        Place::Elsewhere => {}
     }
     let Some(helpers) = helpers() else {
         // Nothing can be started any more; in place is the best that is left.

@@ -46,6 +46,10 @@
 //! | `sys` | helper threads: a closure that borrows, run elsewhere while the caller waits |
 //! | `unblock` | [`unblock`]: sync code off the runtime's threads |
 //! | `portal` | [`Portal`]: from any thread into a running runtime |
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `tracing` | off | events of the runtime, for `tracing` |
 #![deny(unsafe_code)]
 
 mod call;

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use ori_errors::__private::event;
 use ori_errors::{ErrorKind, OriError, Result};
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -26,6 +27,8 @@ fn bridge() -> Result<&'static Bridge> {
     if let Err(second) = BRIDGE.set(Bridge { runtime, helpers: Helpers::new() }) {
         // Another thread was faster. This may be an async context, where waiting is not allowed.
         second.runtime.shutdown_background();
+    } else {
+        event!(DEBUG, "runtime started");
     }
     Ok(BRIDGE.get().expect("it was set, by this thread or by a faster one"))
 }

@@ -20,16 +20,31 @@
 //! |---|---|
 //! | `error` | [`OriError`]: what failed, where, and why |
 //! | `kind` | [`ErrorKind`]: the classes of failure that programs tell apart |
+//! | `observe` | what the other crates tell a `tracing` subscriber |
 //! | `unwind` | [`catch_panic`]: user code that panics becomes an error with its source location |
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `tracing` | off | nothing here: the crates that have this feature pass it on |
 #![forbid(unsafe_code)]
 
 mod error;
 mod kind;
+mod observe;
 mod unwind;
 
 pub use error::{OriError, Result};
 pub use kind::ErrorKind;
 pub use unwind::catch_panic;
+
+/// For the other crates of Ori.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::observe::{Later, Span, later};
+    #[cfg(feature = "tracing")]
+    pub use crate::observe::tracing;
+    pub use crate::{__event as event, __span as span};
+}
 
 /// Compiles the example of the README.
 #[cfg(doctest)]

@@ -4,11 +4,13 @@ use std::io;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Instant;
 
 use async_process::{Command, Stdio};
+use ori_errors::__private::{event, span};
 use ori_errors::{ErrorKind, OriError, Result, catch_panic};
 
-use crate::group::Group;
+use crate::group::{Cause, Group};
 use crate::process::Shared;
 use crate::pump::{Outcome, Pump, PumpOptions, Reader};
 use crate::sink::{Failure, Sink, Troubles};
@@ -56,9 +58,15 @@ pub(crate) fn on_this_thread(builder: ProcessBuilder) -> Result<Output> {
 
 /// Runs it to its end. A panic in here would be a fault of ours (those of users are caught where
 /// their functions are called); even then nobody waits for ever and nothing is left running.
-fn run(pump: Pump) -> Outcome {
+fn run(mut pump: Pump) -> Outcome {
     let group = pump.group.clone();
-    catch_panic(|| async_io::block_on(pump.run())).unwrap_or_else(|panic| {
+    let (program, pid) = (std::mem::take(&mut pump.program), pump.child.id());
+    let (started, limit) = (Instant::now(), pump.options.time_limit);
+    let span = span!(DEBUG, "command", program = &*program.to_string_lossy(), pid = pid);
+    event!(in &span, DEBUG, "command started", program = &*program.to_string_lossy(), pid = pid);
+    // The functions of the user are called in there.
+    let outcome = span.in_scope(|| catch_panic(|| async_io::block_on(pump.run())));
+    let outcome = outcome.unwrap_or_else(|panic| {
         group.kill();
         Outcome {
             exit: Exit { code: None, signal: None, killed: true, drained: false },
@@ -66,7 +74,21 @@ fn run(pump: Pump) -> Outcome {
             stdout: Vec::new(),
             stderr: Vec::new(),
         }
-    })
+    });
+    if group.stopped() == Some(Cause::TimeLimit) {
+        event!(
+            in &span, WARN, "command timed out",
+            program = &*program.to_string_lossy(), pid = pid,
+            limit_s = limit.map(|limit| limit.as_secs_f64())
+        );
+    }
+    let exit = outcome.exit;
+    event!(
+        in &span, DEBUG, "command ended",
+        program = &*program.to_string_lossy(), pid = pid, exit_code = exit.code, signal = exit.signal,
+        killed = exit.killed, drained = exit.drained, elapsed_s = started.elapsed().as_secs_f64()
+    );
+    outcome
 }
 
 fn spawn(mut builder: ProcessBuilder) -> Result<Pump> {
@@ -92,6 +114,7 @@ fn spawn(mut builder: ProcessBuilder) -> Result<Pump> {
     let stdout = merged.or_else(|| child.stdout.take().map(|pipe| Box::pin(pipe) as Reader));
     let stderr = child.stderr.take().map(|pipe| Box::pin(pipe) as Reader);
     Ok(Pump {
+        program: builder.command.swap_remove(0),
         group: Group::new(child.id(), builder.grace, builder.time_limit),
         stdin: child.stdin.take().zip(builder.stdin.take()),
         stdout: stdout.zip(builder.stdout.take()),

@@ -71,6 +71,10 @@
 //! | `system` | what differs between Unix and other systems |
 //! | `sys` | what runs between fork and exec |
 //!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `tracing` | off | a span and events for each command, for `tracing` |
+//!
 //! For Unix. Elsewhere it compiles, and a command that is started is an error of kind
 //! [`Unsupported`](ErrorKind::Unsupported): there are no process groups, without which what a
 //! command has started could not be stopped.

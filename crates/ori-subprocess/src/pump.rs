@@ -4,6 +4,7 @@
 //! the reading, and a full pipe then stops the command: that is the back-pressure.
 
 use std::cell::Cell;
+use std::ffi::OsString;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ use crate::sink::{Failure, Sink, Troubles, last_line};
 
 /// A command that runs, with all that is needed until its end.
 pub(crate) struct Pump {
+    /// The first word of the command: what a subscriber may see of it.
+    pub(crate) program: OsString,
     pub(crate) child: Child,
     pub(crate) group: Arc<Group>,
     pub(crate) stdin: Option<(ChildStdin, Vec<u8>)>,
@@ -64,7 +67,7 @@ enum Drained {
 
 impl Pump {
     pub(crate) async fn run(self) -> Outcome {
-        let Self { mut child, group, stdin, mut stdout, mut stderr, troubles, options } = self;
+        let Self { mut child, group, stdin, mut stdout, mut stderr, troubles, options, .. } = self;
         let ended = Cell::new(false);
         let status = async {
             let mut status = Box::pin(child.status());

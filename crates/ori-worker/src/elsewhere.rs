@@ -217,7 +217,7 @@ pub trait Sink: Send + Sync {
 
     fn replies(&self, first: u32, replies: Replies);
 
-    fn retried(&self, _item: u32, _error: &OriError) {}
+    fn retried(&self, _item: u32, _tries: u32, _error: &OriError) {}
 
     fn failed(&self, item: u32, error: OriError);
 }

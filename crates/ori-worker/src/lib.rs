@@ -70,6 +70,10 @@
 //! | `sys` | all unsafe code, with its reasons |
 //! | `elsewhere` | the same names where there are no workers |
 //!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `tracing` | off | spans and events of worker processes, for `tracing` |
+//!
 //! Worker processes need Linux, so far: they are started through `/proc/self/exe`, share a status
 //! page by `memfd_create`, and are waited for by `pidfd_open`. Elsewhere everything here compiles,
 //! [`check_ready`] and [`Conductor::start`] give an error of kind

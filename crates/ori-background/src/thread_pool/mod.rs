@@ -17,6 +17,7 @@ mod worker;
 use std::fmt;
 use std::sync::Arc;
 
+use ori_errors::__private::event;
 use ori_errors::Result;
 
 pub use builder::ThreadPoolBuilder;
@@ -136,6 +137,7 @@ impl ThreadPool {
     /// ```
     pub fn shutdown(&self, how: Shutdown) {
         self.core.close(how);
+        event!(DEBUG, "pool closed", pool = self.core.options.thread_name.as_str(), how = how.as_str());
         if how != Shutdown::Abandon && !worker::is_thread_of(&self.core) {
             self.core.join();
         }

@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::mem;
 use std::time::{Duration, Instant};
 
+use ori_errors::__private::event;
 use ori_errors::{ErrorKind, OriError};
 
 use super::core::{Core, discard};
@@ -112,7 +113,13 @@ pub(super) fn watch(core: &Arc<Core>, limit: Duration) {
             drop(state);
             discard(orphans);
             // Callbacks of the futures run here.
-            expired.into_iter().for_each(|task| task.expire(limit));
+            for task in expired {
+                event!(
+                    WARN, "task timed out",
+                    pool = core.options.thread_name.as_str(), limit_s = limit.as_secs_f64()
+                );
+                task.expire(limit);
+            }
             state = core.lock();
             core.replaced(&mut state);
             continue;

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::time::Instant;
 
+use ori_errors::__private::event;
 use ori_errors::{ErrorKind, OriError, Result, catch_panic};
 
 use super::core::{Core, Sleeper};
@@ -36,7 +37,11 @@ pub(super) fn is_thread_of(core: &Arc<Core>) -> bool {
 pub(super) fn start(core: &Arc<Core>, number: u64, note: Option<Arc<Note>>) -> Result<()> {
     let name = format!("{}-{number}", core.options.thread_name);
     let core = Arc::clone(core);
-    spawn(name, move || run(&core, note.as_ref()))
+    spawn(name, move || {
+        event!(TRACE, "worker started", pool = core.options.thread_name.as_str(), number = number);
+        run(&core, note.as_ref());
+        event!(TRACE, "worker left", pool = core.options.thread_name.as_str(), number = number);
+    })
 }
 
 /// Starts a thread and lets it go: it ends when its work does.

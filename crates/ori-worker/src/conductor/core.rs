@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ori_errors::{ErrorKind, OriError, Result};
+use ori_errors::__private::{Later, Span, event, later, span};
+use ori_errors::{ErrorKind, OriError, Result, catch_panic};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::inbox::{Command, Ending, Inbox};
@@ -35,6 +36,9 @@ const STUCK: Duration = Duration::from_micros(300);
 pub(super) enum Delivery {
     Replies(Arc<dyn Sink>, u32, Replies),
     Failed(Arc<dyn Sink>, u32, OriError),
+    Retried(Arc<dyn Sink>, u32, u32, OriError),
+    /// Something for a subscriber.
+    Told(Later),
 }
 
 impl Delivery {
@@ -42,7 +46,19 @@ impl Delivery {
         match self {
             Self::Replies(sink, first, replies) => sink.replies(first, replies),
             Self::Failed(sink, item, error) => sink.failed(item, error),
+            // Both may tell a subscriber, whose panic must not be the end of the conductor.
+            Self::Retried(sink, item, tries, error) => {
+                let _ = catch_panic(|| sink.retried(item, tries, &error));
+            }
+            Self::Told(tell) => {
+                let _ = catch_panic(tell);
+            }
         }
+    }
+
+    /// Of what a subscriber is told, once no lock is held.
+    pub(super) fn told(tell: impl FnOnce() + Send + 'static) -> Option<Self> {
+        later(tell).map(Self::Told)
     }
 }
 
@@ -59,6 +75,10 @@ pub(super) struct Core {
     pub(super) queue: VecDeque<Queued>,
     pub(super) members: Vec<Member>,
     pub(super) deliveries: Vec<Delivery>,
+    /// What the events of these workers belong to.
+    pub(super) span: Span,
+    /// How many workers were started so far.
+    generation: u64,
     /// What every worker gets first; made before anything is started.
     setup: Vec<u8>,
     pub(super) failed_starts: u32,
@@ -84,7 +104,11 @@ impl Core {
                 Some(_) => initializer.by_name()?,
             });
         }
+        let span = span!(DEBUG, "worker processes", max_workers = options.max_workers);
+        event!(in &span, DEBUG, "pool started", max_workers = options.max_workers);
         Ok(Self {
+            span,
+            generation: 0,
             options,
             inbox,
             queue: VecDeque::new(),
@@ -146,7 +170,11 @@ impl Core {
                 Command::Forget(context) => {
                     self.members.iter_mut().for_each(|member| member.forget_context(context));
                 }
-                Command::End(how) => self.ending = self.ending.max(Some(how)),
+                Command::End(how) if self.ending < Some(how) => {
+                    self.ending = Some(how);
+                    self.tell(move |span| event!(in span, DEBUG, "pool closed", how = how.as_str()));
+                }
+                Command::End(_) => {}
             }
         }
         if self.cancelled * 2 > self.queue.len() {
@@ -268,7 +296,13 @@ impl Core {
         }
         match launch(&self.options) {
             Ok(launched) => {
-                self.members.push(Member::new(launched, self.spare.clone()));
+                let member = Member::new(launched, self.spare.clone());
+                self.generation += 1;
+                let (pid, generation) = (member.pid(), self.generation);
+                self.tell(move |span| {
+                    event!(in span, DEBUG, "worker started", pid = pid, generation = generation);
+                });
+                self.members.push(member);
                 self.publish_pids();
                 if starting + 1 < backlog && live + 1 < self.options.max_workers {
                     // The next one in the next turn: between two starts the others are served.
@@ -286,6 +320,7 @@ impl Core {
 
     /// Counts a start that failed; after too many in a row, the waiting tasks fail.
     pub(super) fn start_failed(&mut self, error: &OriError, now: Instant) {
+        self.tell_of_failed_start(error);
         self.failed_starts += 1;
         if self.failed_starts >= FAILED_STARTS {
             let message = format!(
@@ -293,6 +328,22 @@ impl Core {
             );
             self.break_for_now(ErrorKind::Spawn, message, now);
         }
+    }
+
+    pub(super) fn tell_of_end(&mut self) {
+        let workers = self.generation;
+        self.tell(move |span| event!(in span, DEBUG, "pool ended", workers = workers));
+    }
+
+    pub(super) fn tell_of_failed_start(&mut self, error: &OriError) {
+        let error = error.to_string();
+        self.tell(move |span| event!(in span, WARN, "start failed", error = error.as_str()));
+    }
+
+    /// Tells a subscriber, after this turn.
+    pub(super) fn tell(&mut self, tell: impl FnOnce(&Span) + Send + 'static) {
+        let span = self.span.clone();
+        self.deliveries.extend(Delivery::told(move || tell(&span)));
     }
 
     pub(super) fn break_for_now(&mut self, kind: ErrorKind, message: String, now: Instant) {
@@ -342,6 +393,12 @@ impl Core {
                 match limit.filter(|_| place.is_running()) {
                     Some(limit) if duration >= limit => {
                         member.kill(Doom::Late(place, limit));
+                        let (span, pid) = (self.span.clone(), member.pid());
+                        let task = member.task_of(place.job);
+                        self.deliveries.extend(Delivery::told(move || {
+                            let limit_s = limit.as_secs_f64();
+                            event!(in &span, WARN, "task timed out", pid = pid, task = task, limit_s = limit_s);
+                        }));
                         continue;
                     }
                     Some(limit) => wake_in((limit - duration).min(sample_time(limit))),

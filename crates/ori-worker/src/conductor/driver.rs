@@ -79,6 +79,9 @@ impl Driver {
             }
             core.turn(None);
             let ended = core.has_ended();
+            if ended {
+                core.tell_of_end();
+            }
             self.deliver(core);
             if ended {
                 return;

@@ -4,11 +4,12 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ori_errors::__private::event;
 use ori_errors::{ErrorKind, OriError, Result};
 
 use super::core::{Core, Delivery};
 use super::job::{Queued, Replies};
-use super::member::{Doom, Read, Stage};
+use super::member::{Doom, Member, Read, Stage};
 use crate::frame::{Frame, broken, parse};
 use crate::message::{Failure, Hello, Kind, PROTOCOL, ReplyHead};
 use crate::sys::image::Image;
@@ -46,6 +47,7 @@ impl Core {
         member.is_closed = true;
         member.kill(Doom::Unusable);
         if was_starting {
+            self.tell_of_failed_start(error);
             self.break_for_now(ErrorKind::Spawn, error.to_string(), now);
         }
     }
@@ -93,11 +95,17 @@ impl Core {
         match failure {
             None => {
                 member.stage = Stage::Ready;
+                let (pid, started) = (member.pid(), member.started);
                 self.failed_starts = 0;
+                self.tell(move |span| {
+                    let elapsed_s = now.saturating_duration_since(started).as_secs_f64();
+                    event!(in span, DEBUG, "worker ready", pid = pid, elapsed_s = elapsed_s);
+                });
             }
             Some(failure) => {
                 member.say_goodbye(GRACE, now);
                 let error = OriError::from(failure);
+                self.tell_of_failed_start(&error);
                 self.break_for_now(
                     error.kind(),
                     format!("the initializer of the workers failed: {error}"),
@@ -151,8 +159,10 @@ impl Core {
         let member = &mut self.members[index];
         member.say_goodbye(GRACE, now);
         let rest: Vec<Queued> = member.flights.drain(..).filter_map(|flight| flight.queued).collect();
+        let pid = member.pid();
         rest.into_iter().rev().for_each(|queued| self.requeue(queued));
         self.publish_pids();
+        self.tell(move |span| event!(in span, DEBUG, "worker retired", pid = pid));
         Ok(())
     }
 
@@ -181,6 +191,7 @@ impl Core {
             let error = OriError::new(ErrorKind::Spawn, "it did not greet in time");
             self.start_failed(&error, now);
         }
+        self.tell_of_end_of(&member, status);
         self.save_kept(&mut member);
         let place = member.page.as_ref().map(crate::sys::page::Page::place);
         let mut rest = Vec::new();
@@ -221,12 +232,41 @@ impl Core {
         self.publish_pids();
     }
 
+    fn tell_of_end_of(&mut self, member: &Member, status: ExitStatus) {
+        use std::os::unix::process::ExitStatusExt;
+        let (pid, exit_code, signal) = (member.pid(), status.code(), status.signal());
+        let leaves = matches!(member.stage, Stage::Leaving { .. });
+        if leaves || !matches!(member.doom, None | Some(Doom::Unusable)) {
+            self.tell(move |span| {
+                event!(in span, DEBUG, "worker ended", pid = pid, exit_code = exit_code, signal = signal);
+            });
+            return;
+        }
+        let place = member.page.as_ref().map(crate::sys::page::Page::place);
+        let task = place.filter(|place| place.is_running()).and_then(|place| member.task_of(place.job));
+        self.tell(move |span| {
+            event!(
+                in span, WARN, "worker lost",
+                pid = pid, exit_code = exit_code, signal = signal, task = task
+            );
+        });
+    }
+
     /// The next item of this job cost a worker: it is tried again, or this is its result.
     fn charge(&mut self, queued: &mut Queued, error: OriError) {
         queued.lost += 1;
         queued.strikes = 0;
         if queued.lost <= queued.job.retries {
-            queued.job.sink.retried(queued.next, &error);
+            let (pid, task, kind) = (error.pid(), queued.job.task.name(), error.kind());
+            let tries = queued.lost;
+            self.tell(move |span| {
+                event!(
+                    in span, DEBUG, "task retried",
+                    pid = pid, task = task, tries = tries, kind = kind.as_str()
+                );
+            });
+            let sink = Arc::clone(&queued.job.sink);
+            self.deliveries.push(Delivery::Retried(sink, queued.next, tries, error));
             return;
         }
         self.deliveries.push(Delivery::Failed(Arc::clone(&queued.job.sink), queued.next, error));

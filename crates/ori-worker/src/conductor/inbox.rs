@@ -21,6 +21,17 @@ pub(super) enum Ending {
     Kill,
 }
 
+impl Ending {
+    /// The word for a subscriber.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Finish => "wait",
+            Self::CancelPending => "cancel pending",
+            Self::Kill => "abandon",
+        }
+    }
+}
+
 struct Waiting {
     commands: VecDeque<Command>,
     /// Whether jobs are taken: until the first order to end.

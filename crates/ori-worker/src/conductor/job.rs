@@ -35,8 +35,9 @@ pub trait Sink: Send + Sync {
     /// The job was handed to a worker.
     fn sent(&self) {}
 
-    /// The item `item` has cost a worker, for this reason, and is tried again.
-    fn retried(&self, _item: u32, _error: &OriError) {}
+    /// The try number `tries` of the item `item`, counted from 1, has cost a worker, for this
+    /// reason. It is tried again.
+    fn retried(&self, _item: u32, _tries: u32, _error: &OriError) {}
 
     /// Results of the items from `first` on.
     fn replies(&self, first: u32, replies: Replies);

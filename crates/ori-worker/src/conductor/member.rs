@@ -122,6 +122,12 @@ impl Member {
         self.child.id()
     }
 
+    /// The function of a job that it has.
+    pub(super) fn task_of(&self, job: u64) -> Option<&'static str> {
+        let flight = self.flights.iter().find(|flight| flight.number == job)?;
+        flight.queued.as_ref().map(|queued| queued.job.task.name())
+    }
+
     pub(super) fn is_ready(&self) -> bool {
         matches!(self.stage, Stage::Ready) && self.doom.is_none()
     }
