@@ -32,6 +32,7 @@
 //! |---|---|---|
 //! | `async` | off | async stages (`add_async`), runs from and to streams (`execute_stream`); brings tokio |
 //! | `progress` | off | `Results::progress`: a bar on the terminal; brings indicatif |
+//! | `tracing` | off | spans and events of runs, their workers and their losses, for `tracing` |
 //!
 //! How a run works inside is told at the head of `engine/mod.rs`.
 #![forbid(unsafe_code)]

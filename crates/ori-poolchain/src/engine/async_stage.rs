@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicIsize, AtomicUsize};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use ori_errors::__private::event;
 use ori_errors::{ErrorKind, OriError, Result, catch_panic};
 use tokio::runtime::Handle;
 
@@ -141,7 +142,7 @@ where
         let job = move || {
             let mut seat = seat;
             seat.taken = true;
-            if let Err(error) = catch_panic(|| self.drive()) {
+            if let Err(error) = catch_panic(|| self.run.span.in_scope(|| self.drive())) {
                 self.run.fail(error);
             }
         };
@@ -294,11 +295,23 @@ where
             }
         };
         let result = match (result, note.again) {
-            (Err(_), Some(item)) => {
+            (Err(error), Some(item)) => {
                 stage.meter.retries.fetch_add(1, Relaxed);
+                event!(
+                    in &stage.run.span, DEBUG, "item retried",
+                    stage = &*stage.name, item = note.position, tries = note.tries + 1,
+                    kind = error.kind().as_str()
+                );
                 return self.try_item(note.position, item, note.tries + 1);
             }
             (Err(error), None) => {
+                if error.is_timeout() {
+                    event!(
+                        in &stage.run.span, WARN, "item timed out",
+                        stage = &*stage.name, item = note.position,
+                        limit_s = stage.limit.map(|limit| limit.as_secs_f64())
+                    );
+                }
                 stage.meter.errors.fetch_add(1, Relaxed);
                 Err(error.with_stage(&*stage.name).with_item(note.position))
             }

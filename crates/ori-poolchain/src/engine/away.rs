@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use ori_errors::OriError;
+use ori_errors::__private::{Span, event};
 use ori_worker::{JobId, Replies, Sink};
 
 use super::lock::lock;
@@ -202,6 +203,8 @@ pub(crate) struct Return {
     pub(crate) places: Arc<Places>,
     /// Items without a result.
     pub(crate) left: AtomicU32,
+    pub(crate) span: Span,
+    pub(crate) stage: Arc<str>,
 }
 
 impl Return {
@@ -217,9 +220,14 @@ impl Sink for Return {
         !lock(&self.away.state).over
     }
 
-    fn retried(&self, _item: u32, _error: &OriError) {
+    fn retried(&self, item: u32, tries: u32, error: &OriError) {
         self.away.meter.retries.fetch_add(1, Relaxed);
         self.away.meter.lost.fetch_add(1, Relaxed);
+        event!(
+            in &self.span, DEBUG, "item retried",
+            stage = &*self.stage, item = self.places.at(item as usize), tries = tries,
+            kind = error.kind().as_str()
+        );
     }
 
     fn replies(&self, first: u32, replies: Replies) {

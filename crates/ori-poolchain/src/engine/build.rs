@@ -361,7 +361,8 @@ impl<'e, 'a> Build<'e, 'a> {
     }
 
     fn workers(&self, options: &StageOptions, most: usize) -> Arc<Workers<'e>> {
-        Arc::new(Workers::new(Arc::clone(&self.run), self.spawner(options), most, options.chunksize))
+        let name = Arc::clone(&options.name);
+        Arc::new(Workers::new(Arc::clone(&self.run), name, self.spawner(options), most, options.chunksize))
     }
 
     fn spawner(&self, options: &StageOptions) -> Arc<dyn Spawn<'e> + 'e> {

@@ -8,6 +8,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use ori_errors::OriError;
+use ori_errors::__private::{event, span};
 
 #[cfg(feature = "async")]
 use super::async_stage::Drive;
@@ -81,6 +82,21 @@ impl Consumer {
     fn is_thread(self) -> bool {
         matches!(self, Self::Lazy | Self::Eager)
     }
+
+    /// The word for a subscriber.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Lazy => "lazy",
+            Self::Eager => "eager",
+            #[cfg(feature = "async")]
+            Self::Task => "stream",
+        }
+    }
+}
+
+/// The stages, for a subscriber.
+fn names(stages: &[StageOptions]) -> String {
+    stages.iter().map(|stage| &*stage.name).collect::<Vec<_>>().join(", ")
 }
 
 /// The input of a run.
@@ -113,7 +129,13 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         S: Iterator + Send + 'e,
         S::Item: Send + 'e,
     {
-        let run = Arc::new(Run::new(options.buffer, consumer == Consumer::Eager));
+        let span =
+            span!(DEBUG, "chain run", mode = consumer.as_str(), stages = names(stages).as_str());
+        let run = Arc::new(Run::new(options.buffer, consumer == Consumer::Eager).in_span(span));
+        event!(
+            in &run.span, DEBUG, "run started",
+            mode = consumer.as_str(), stages = names(stages).as_str()
+        );
         let monitor =
             Arc::new(Monitor::new(Arc::clone(&run), Arc::clone(&threads.own), consumer.is_thread()));
         let spawner =
@@ -194,10 +216,12 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
                 false => self.taken == 0 && workers.is_new() && !workers.has_chunksize(),
             };
             if begins {
-                return segment.begin(self.taken);
+                return self.run.span.in_scope(|| segment.begin(self.taken));
             }
         }
-        !self.run.ends_at_error() && workers.expect_help() && segment.help(self.may_pull)
+        !self.run.ends_at_error()
+            && workers.expect_help()
+            && self.run.span.in_scope(|| segment.help(self.may_pull))
     }
 
     /// The next batch, or the waker is woken when there may be one.
@@ -300,6 +324,13 @@ impl<O> Execution<'_, O> {
         self.segments.iter().for_each(|segment| segment.stop());
         self.source.close();
         self.run.wake_consumer();
+        if self.run.tells_of_end() {
+            event!(
+                in &self.run.span, DEBUG, "run ended",
+                items = self.run.pulled(), results = self.taken, errors = self.stats().errors(),
+                complete = self.run.is_drained(self.taken), elapsed_s = self.stats().elapsed().as_secs_f64()
+            );
+        }
     }
 
     pub(crate) fn stats(&self) -> ChainStats {

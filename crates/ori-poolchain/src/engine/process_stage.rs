@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::time::Duration;
 
+use ori_errors::__private::event;
 use ori_errors::{OriError, Result, catch_panic};
 use ori_worker::{Job, JobId, Replies, Sink, Task};
 use serde::Serialize;
@@ -151,8 +152,23 @@ where
         self.meter.count(1, 1);
         if error.is_worker_lost() || error.is_timeout() {
             self.meter.lost.fetch_add(1, Relaxed);
+            self.tell_of_loss(place, &error);
         }
         Runs::new(&self.next).push(place, Err(error.with_stage(&*self.name).with_item(place)));
+    }
+
+    fn tell_of_loss(&self, place: u64, error: &OriError) {
+        let (span, stage) = (&self.workers.run.span, &*self.name);
+        if error.is_timeout() {
+            let limit_s = self.limit.map(|limit| limit.as_secs_f64());
+            event!(in span, WARN, "item timed out", stage = stage, item = place, limit_s = limit_s);
+        } else {
+            event!(
+                in span, WARN, "item lost",
+                stage = stage, item = place, pid = error.pid(), exit_code = error.exit_code(),
+                signal = error.signal()
+            );
+        }
     }
 
     /// Learns from how long a process took.
@@ -265,6 +281,8 @@ where
             away: Arc::clone(&stage.away),
             job: id,
             places: Arc::new(places.part(start, values.len() - start)),
+            span: stage.workers.run.span.clone(),
+            stage: Arc::clone(&stage.name),
             left: AtomicU32::new(0),
         });
         let mut job = Job::new(stage.task, Arc::clone(&returns) as Arc<dyn Sink>)

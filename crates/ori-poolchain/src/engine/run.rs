@@ -20,6 +20,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use ori_errors::OriError;
+use ori_errors::__private::Span;
 
 use super::lock::lock;
 use super::observed::Turn;
@@ -36,6 +37,8 @@ const WINDOW_MOST: usize = 65_536;
 
 pub(crate) struct Run<'e> {
     pub(crate) started: Instant,
+    /// What its events belong to.
+    pub(crate) span: Span,
     /// Nothing more is wanted: cancelled, dropped, failed or finished.
     stopped: AtomicBool,
     /// Why the run cannot go on, for the consumer.
@@ -59,6 +62,8 @@ pub(crate) struct Run<'e> {
     observed: OnceLock<Weak<dyn Turn + 'e>>,
     /// When the run was over, in nanoseconds since its beginning.
     ended_at: OnceLock<u64>,
+    /// A subscriber knows that the run is over.
+    told: AtomicBool,
     /// The source has ended: `pulled` is final.
     ended: AtomicBool,
 
@@ -78,6 +83,7 @@ impl<'e> Run<'e> {
     pub(crate) fn new(window: Option<usize>, eager: bool) -> Self {
         Self {
             started: Instant::now(),
+            span: Span::none(),
             stopped: AtomicBool::new(false),
             failure: Mutex::new(None),
             front: OnceLock::new(),
@@ -89,6 +95,7 @@ impl<'e> Run<'e> {
             full: AtomicBool::new(false),
             observed: OnceLock::new(),
             ended_at: OnceLock::new(),
+            told: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             eager,
             delivered: AtomicU64::new(0),
@@ -97,6 +104,12 @@ impl<'e> Run<'e> {
             consumer_waits: AtomicBool::new(false),
             consumer: Mutex::new(None),
         }
+    }
+
+    /// The same run, in this span.
+    pub(crate) fn in_span(mut self, span: Span) -> Self {
+        self.span = span;
+        self
     }
 
     pub(crate) fn set_front(&self, workers: Weak<Workers<'e>>) {
@@ -133,6 +146,11 @@ impl<'e> Run<'e> {
     pub(crate) fn stop(&self) {
         self.stopped.store(true, SeqCst);
         self.ended_at.get_or_init(|| self.nanos());
+    }
+
+    /// Whether nobody has told of the end yet; the caller will.
+    pub(crate) fn tells_of_end(&self) -> bool {
+        !self.told.swap(true, Relaxed)
     }
 
     /// Ends the run with an error for the consumer.

@@ -17,6 +17,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use ori_errors::__private::event;
 use ori_errors::{ErrorKind, OriError, catch_panic};
 
 use super::batch::Batch;
@@ -127,6 +128,7 @@ where
         loop {
             // What the lock protects is only moved under it; it is dropped after.
             let settled;
+            let mut retried = None;
             let step = {
                 let mut state = lock(&self.state);
                 if state.generation != generation {
@@ -139,7 +141,13 @@ where
                     {
                         settled = None;
                         self.stage.meter.retries.fetch_add(1, Relaxed);
-                        Step::Run(state.retry(watching))
+                        let item = state.retry(watching);
+                        retried = state.current.as_ref().map(|current| Retried {
+                            item: current.position,
+                            tries: current.tries,
+                            kind: error.kind(),
+                        });
+                        Step::Run(item)
                     }
                     outcome if self.stage.workers.run.is_stopped() => {
                         // Nobody wants the rest.
@@ -164,6 +172,9 @@ where
                 }
             };
             drop(settled);
+            if let Some(retried) = retried {
+                self.tell_of_retry(retried);
+            }
             match step {
                 Step::Run(item) => {
                     let begun = watching.by_caller.then(Instant::now);
@@ -190,6 +201,14 @@ where
                 }
             }
         }
+    }
+
+    fn tell_of_retry(&self, retried: Retried) {
+        event!(
+            in &self.stage.workers.run.span, DEBUG, "item retried",
+            stage = &*self.stage.name, item = retried.item, tries = retried.tries,
+            kind = retried.kind.as_str()
+        );
     }
 
     fn load(&self, batch: Batch<A>) -> u64 {
@@ -226,13 +245,19 @@ where
         drop(state);
 
         let position = current.position;
+        let (span, stage) = (&self.stage.workers.run.span, &*self.stage.name);
+        let limit_s = limit.as_secs_f64();
+        event!(in span, WARN, "worker lost", stage = stage, item = position, limit_s = limit_s);
         let again = match current.share {
             Some(item) if current.tries < watching.retries => {
+                let kind = ErrorKind::TimedOut;
+                self.tell_of_retry(Retried { item: position, tries: current.tries + 1, kind });
                 lock(&watching.tried).insert(position, current.tries + 1);
                 self.stage.meter.retries.fetch_add(1, Relaxed);
                 Some(Batch::new(position, vec![item]))
             }
             _ => {
+                event!(in span, WARN, "item timed out", stage = stage, item = position, limit_s = limit_s);
                 ran.items += 1;
                 ran.errors += 1;
                 done.errors
@@ -266,6 +291,13 @@ where
             self.stage.next.put(done);
         }
     }
+}
+
+/// A try that failed and is not the last, for a subscriber.
+struct Retried {
+    item: u64,
+    tries: u32,
+    kind: ErrorKind,
 }
 
 fn out_of_time(limit: Duration) -> OriError {

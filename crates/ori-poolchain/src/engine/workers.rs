@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use ori_errors::__private::event;
 use ori_errors::{ErrorKind, OriError, Result};
 
 use super::run::Run;
@@ -100,6 +101,8 @@ const MOST_BYTES: usize = 256 * 1024;
 
 pub(crate) struct Workers<'e> {
     pub(crate) run: Arc<Run<'e>>,
+    /// The last of its stages.
+    name: Arc<str>,
     spawner: Arc<dyn Spawn<'e> + 'e>,
     segment: OnceLock<Weak<dyn Segment<'e> + 'e>>,
     /// The most user functions that run at the same time.
@@ -136,12 +139,14 @@ pub(crate) struct Workers<'e> {
 impl<'e> Workers<'e> {
     pub(crate) fn new(
         run: Arc<Run<'e>>,
+        name: Arc<str>,
         spawner: Arc<dyn Spawn<'e> + 'e>,
         most: usize,
         chunk: Option<usize>,
     ) -> Self {
         Self {
             run,
+            name,
             spawner,
             segment: OnceLock::new(),
             most,
@@ -439,6 +444,17 @@ struct Seat<'e> {
 impl Seat<'_> {
     fn work(mut self) {
         self.taken = true;
+        let segment = Arc::clone(&self.segment);
+        let workers = segment.workers();
+        // What user functions tell belongs to the run, too.
+        workers.run.span.in_scope(|| {
+            event!(TRACE, "worker started", stage = &*workers.name);
+            self.work_on();
+            event!(TRACE, "worker left", stage = &*workers.name);
+        });
+    }
+
+    fn work_on(&mut self) {
         loop {
             match ori_errors::catch_panic(|| self.segment.drain()) {
                 Ok(Leave::Idle) => {}
