@@ -40,9 +40,9 @@ pub use unwind::catch_panic;
 /// For the other crates of Ori.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::observe::{Later, Span, later};
     #[cfg(feature = "tracing")]
     pub use crate::observe::tracing;
+    pub use crate::observe::{Later, Span, later};
     pub use crate::{__event as event, __span as span};
 }
 

@@ -5,6 +5,7 @@
 //! | [`migration`] | I know this call of concurrent.futures, asyncio, Ori, mt.aio, rayon or procspawn: what is it here? |
 //! | [`comparison`] | What do the others do, what do they not do, and when is one of them the better choice? |
 //! | [`architecture`] | What happens inside, what always holds, and which test says so? |
+//! | [`tracing`] | What can I see of a program that runs, and what are the names of it all? |
 //! | [`benchmarks`] | How fast is it, beside whom, and on what machine? |
 //!
 //! The pages are the files of `docs/` in the repository. The code in them is compiled and run by the
@@ -19,6 +20,7 @@ macro_rules! page {
         /// [benchmarks]: mod@crate::guide::benchmarks
         /// [comparison]: mod@crate::guide::comparison
         /// [migration]: mod@crate::guide::migration
+        /// [tracing]: mod@crate::guide::tracing
         #[doc = ""]
         $(#[doc = include_str!(concat!("../guide/", $definitions))])?
         #[doc = include_str!(concat!("../guide/", $file))]
@@ -30,6 +32,7 @@ page!(architecture, "architecture.md");
 page!(benchmarks, "benchmarks.md", "benchmarks-plots.md");
 page!(comparison, "comparison.md");
 page!(migration, "migration.md");
+page!(tracing, "tracing.md");
 
 /// Compiles the examples of the README.
 #[cfg(doctest)]

@@ -115,8 +115,10 @@ pub(super) fn watch(core: &Arc<Core>, limit: Duration) {
             // Callbacks of the futures run here.
             for task in expired {
                 event!(
-                    WARN, "task timed out",
-                    pool = core.options.thread_name.as_str(), limit_s = limit.as_secs_f64()
+                    WARN,
+                    "task timed out",
+                    pool = core.options.thread_name.as_str(),
+                    limit_s = limit.as_secs_f64()
                 );
                 task.expire(limit);
             }

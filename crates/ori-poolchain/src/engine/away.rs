@@ -8,8 +8,8 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use ori_errors::OriError;
 use ori_errors::__private::{Span, event};
+use ori_errors::OriError;
 use ori_worker::{JobId, Replies, Sink};
 
 use super::lock::lock;

@@ -296,7 +296,8 @@ impl<'e, 'a> Build<'e, 'a> {
             // Somebody else's threads must not be blocked by our source, and a stage of futures or in
             // processes has none that read.
             _ => {
-                let reader = StageOptions { max_workers: Some(1), ..StageOptions::new(0, None) };
+                let name = "source".into();
+                let reader = StageOptions { name, max_workers: Some(1), ..StageOptions::new(0, None) };
                 (self.new_workers(&reader), self.close(tail))
             }
         };

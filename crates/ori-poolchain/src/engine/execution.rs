@@ -7,8 +7,8 @@ use std::task::{Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use ori_errors::OriError;
 use ori_errors::__private::{event, span};
+use ori_errors::OriError;
 
 #[cfg(feature = "async")]
 use super::async_stage::Drive;
@@ -129,8 +129,7 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         S: Iterator + Send + 'e,
         S::Item: Send + 'e,
     {
-        let span =
-            span!(DEBUG, "chain run", mode = consumer.as_str(), stages = names(stages).as_str());
+        let span = span!(DEBUG, "chain run", mode = consumer.as_str(), stages = names(stages).as_str());
         let run = Arc::new(Run::new(options.buffer, consumer == Consumer::Eager).in_span(span));
         event!(
             in &run.span, DEBUG, "run started",

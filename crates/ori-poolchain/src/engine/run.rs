@@ -19,8 +19,8 @@ use std::sync::{Mutex, OnceLock, Weak};
 use std::task::Waker;
 use std::time::Instant;
 
-use ori_errors::OriError;
 use ori_errors::__private::Span;
+use ori_errors::OriError;
 
 use super::lock::lock;
 use super::observed::Turn;

@@ -10,6 +10,8 @@ mod contract;
 mod contract_aio;
 mod facade;
 mod find_duplicates;
+#[cfg(feature = "tracing")]
+mod tracing;
 
 /// The example itself, compiled into this program: so its tests need no binary that somebody built.
 #[path = "../../examples/find_duplicates/main.rs"]
