@@ -58,7 +58,7 @@
 //! # Features
 //! | feature | adds |
 //! |---|---|
-//! | `tracing` | what nobody waits for is reported to `tracing`, not on the standard error stream |
+//! | `tracing` | what nobody waits for is reported to `tracing`, not on the standard error stream; events of the process of a [`BgProcess`] |
 //! | `npz` | `npz_load`, `npz_save`: files of NumPy arrays |
 //! | `hdf5` | `create_file_h5`, `CreateFileH5`: HDF5 files in pure Rust; needs Rust 1.89 |
 //! | `hdf5-c` | the same in module `hdf5_c`, over the HDF5 library of the system (1.8.4 or later) |

@@ -28,6 +28,9 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `tracing` | off | spans and events of pools and their workers, for `tracing` |
+//!
+//! What is told, and under which names, stands in the
+//! [guide](https://docs.rs/ori-rs/latest/ori/guide/tracing/index.html).
 #![forbid(unsafe_code)]
 
 mod background;

@@ -50,6 +50,9 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `tracing` | off | events of the runtime, for `tracing` |
+//!
+//! What is told, and under which names, stands in the
+//! [guide](https://docs.rs/ori-rs/latest/ori/guide/tracing/index.html).
 #![deny(unsafe_code)]
 
 mod call;

@@ -34,6 +34,9 @@
 //! | `progress` | off | `Results::progress`: a bar on the terminal; brings indicatif |
 //! | `tracing` | off | spans and events of runs, their workers and their losses, for `tracing` |
 //!
+//! What is told, and under which names, stands in the
+//! [guide](https://docs.rs/ori-rs/latest/ori/guide/tracing/index.html).
+//!
 //! How a run works inside is told at the head of `engine/mod.rs`.
 #![forbid(unsafe_code)]
 

@@ -75,6 +75,9 @@
 //! |---|---|---|
 //! | `tracing` | off | a span and events for each command, for `tracing` |
 //!
+//! What is told, and under which names, stands in the
+//! [guide](https://docs.rs/ori-rs/latest/ori/guide/tracing/index.html).
+//!
 //! For Unix. Elsewhere it compiles, and a command that is started is an error of kind
 //! [`Unsupported`](ErrorKind::Unsupported): there are no process groups, without which what a
 //! command has started could not be stopped.

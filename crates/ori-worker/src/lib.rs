@@ -74,6 +74,9 @@
 //! |---|---|---|
 //! | `tracing` | off | spans and events of worker processes, for `tracing` |
 //!
+//! What is told, and under which names, stands in the
+//! [guide](https://docs.rs/ori-rs/latest/ori/guide/tracing/index.html).
+//!
 //! Worker processes need Linux, so far: they are started through `/proc/self/exe`, share a status
 //! page by `memfd_create`, and are waited for by `pidfd_open`. Elsewhere everything here compiles,
 //! [`check_ready`] and [`Conductor::start`] give an error of kind

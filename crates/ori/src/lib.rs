@@ -70,7 +70,7 @@
 //! # Features
 //!
 //! Each module is a crate of its own, for programs that want one only. All are on by default but
-//! the last five, which are options of `poolchain` and `aio`; [`errors`] is always there.
+//! the last five, which are options; [`errors`] is always there.
 //!
 //! | feature | module | crate |
 //! |---|---|---|
@@ -85,7 +85,7 @@
 //! | `hdf5` | HDF5 files, in pure Rust | |
 //! | `hdf5-c` | HDF5 files, by the library of the system | |
 //! | `npz` | files of NumPy arrays | |
-//! | `tracing` | errors that nobody waits for go to `tracing` | |
+//! | `tracing` | spans and events of all crates, for `tracing`: see `guide::tracing` | |
 #![forbid(unsafe_code)]
 
 #[doc(inline)]
