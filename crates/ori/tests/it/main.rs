@@ -10,7 +10,7 @@ mod contract;
 mod contract_aio;
 mod facade;
 mod find_duplicates;
-#[cfg(feature = "tracing")]
+#[cfg(all(feature = "tracing", target_os = "linux"))]
 mod tracing;
 
 /// The example itself, compiled into this program: so its tests need no binary that somebody built.
