@@ -82,7 +82,7 @@ impl Driver {
             if ended {
                 core.tell_of_end();
             }
-            self.deliver(core);
+            self.deliver_from_aside(core);
             if ended {
                 return;
             }
@@ -122,7 +122,7 @@ impl Driver {
         {
             place.help.fetch_add(1, Ordering::SeqCst);
             core.send();
-            self.deliver(core);
+            self.deliver_from_aside(core);
         }
         true
     }
@@ -166,19 +166,29 @@ impl Driver {
         }
     }
 
-    /// Gives the lock back, then tells the sinks what came.
+    /// The same as [`deliver`](Self::deliver), in a thread that does not drive. One that has begun to
+    /// drive meanwhile may have fallen asleep before what it waits for was delivered, and nothing
+    /// else might wake it.
+    fn deliver_from_aside(&self, core: MutexGuard<'_, Core>) {
+        if self.deliver(core) && self.0.helped.load(Ordering::SeqCst) {
+            self.0.inbox.call();
+        }
+    }
+
+    /// Gives the lock back, then tells the sinks what came; false if there was nothing to tell, or
+    /// another thread does it.
     ///
     /// One thread at a time does it, so that a sink hears of its items in order. What others have
     /// to deliver meanwhile, or a sink that calls back into here, is left to that thread.
-    fn deliver(&self, mut core: MutexGuard<'_, Core>) {
+    fn deliver(&self, mut core: MutexGuard<'_, Core>) -> bool {
         if core.deliveries.is_empty() {
-            return;
+            return false;
         }
         let mut post = self.post();
         post.deliveries.append(&mut core.deliveries);
         drop(core);
         if post.is_busy {
-            return;
+            return false;
         }
         post.is_busy = true;
         while !post.deliveries.is_empty() {
@@ -188,6 +198,7 @@ impl Driver {
             post = self.post();
         }
         post.is_busy = false;
+        true
     }
 
     fn post(&self) -> MutexGuard<'_, Post> {

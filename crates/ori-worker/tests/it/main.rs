@@ -3,6 +3,7 @@
 ori_worker::test_worker!();
 
 mod collect;
+mod driving;
 mod jobs;
 mod liar;
 mod sys_socket;
