@@ -103,6 +103,7 @@ where
         S: Iterator<Item = I> + Send + 'static,
     {
         self.check()?;
+        self.options.prepare()?;
         self.stages.iter().try_for_each(StageOptions::prepare)?;
         let own: Arc<dyn Executor> = Arc::new(self.threads()?);
         let threads = Threads {
@@ -114,7 +115,11 @@ where
         };
         let may_block = !never_blocks(&source);
         let source = Source { items: source, may_block };
-        Ok(Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source, consumer))
+        let execution =
+            Execution::start(&*self.plan.0, &self.stages, &self.options, &threads, source, consumer);
+        #[cfg(feature = "trace")]
+        execution.let_recorder_watch();
+        Ok(execution)
     }
 
     /// The chain's own threads, as many as its stages ask for.
@@ -168,6 +173,7 @@ where
             let message = "an executor's threads may outlive a scoped run; use add_threadpool";
             return Err(OriError::new(ErrorKind::Validation, message).with_stage(&*stage.name));
         }
+        self.options.prepare()?;
         self.stages.iter().try_for_each(StageOptions::prepare)?;
         let source = items.into_iter();
         let expected = source.size_hint().0;

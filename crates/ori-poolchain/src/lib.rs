@@ -27,11 +27,13 @@
 //! | go from and to async code | `PoolChain::execute_stream` (feature `async`) |
 //! | show how far it is | `Results::progress` (feature `progress`) |
 //! | see what is going on, and what limits it | [`Results::stats`], [`Results::watcher`] |
+//! | see a run as a picture | `PoolChain::timeline`, `PoolChain::trace`, `Recorder` (feature `trace`) |
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `async` | off | async stages (`add_async`), runs from and to streams (`execute_stream`); brings tokio |
 //! | `progress` | off | `Results::progress`: a bar on the terminal; brings indicatif |
+//! | `trace` | off | `PoolChain::trace`, `timeline` and `record`: a run as a Chrome/Perfetto trace, or as an SVG; brings serde_json and tempfile |
 //! | `tracing` | off | spans and events of runs, their workers and their losses, for `tracing` |
 //!
 //! What is told, and under which names, stands in the
@@ -50,6 +52,8 @@ mod options;
 mod processes;
 #[cfg(feature = "progress")]
 mod progress;
+#[cfg(feature = "trace")]
+mod recorder;
 mod results;
 mod single;
 mod stats;
@@ -63,6 +67,8 @@ pub use chain::{Borrowing, Owned, PoolChain};
 pub use chain::{Lifetime, Stages};
 #[cfg(feature = "progress")]
 pub use progress::Progress;
+#[cfg(feature = "trace")]
+pub use recorder::Recorder;
 pub use results::Results;
 pub use stats::{Bottleneck, ChainStats, StageStats};
 #[cfg(feature = "async")]

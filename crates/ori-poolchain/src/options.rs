@@ -153,6 +153,11 @@ pub(crate) struct ChainOptions {
     /// The most items between source and consumer.
     pub(crate) buffer: Option<usize>,
     pub(crate) unordered: bool,
+    /// Who records the runs, and the files that they leave.
+    #[cfg(feature = "trace")]
+    pub(crate) recorder: Option<crate::Recorder>,
+    #[cfg(feature = "trace")]
+    pub(crate) files: crate::recorder::Files,
 }
 
 impl ChainOptions {
@@ -162,6 +167,17 @@ impl ChainOptions {
             Some(0) => Err(OriError::new(ErrorKind::Validation, "buffer must be at least 1 item, not 0")),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses what cannot be written at the end of a run.
+    #[cfg_attr(
+        not(feature = "trace"),
+        expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "there are no files")
+    )]
+    pub(crate) fn prepare(&self) -> Result<()> {
+        #[cfg(feature = "trace")]
+        self.files.check()?;
+        Ok(())
     }
 }
 

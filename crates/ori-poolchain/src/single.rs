@@ -7,8 +7,10 @@ use ori_errors::{Result, catch_panic};
 use crate::engine::batch::Batch;
 use crate::engine::build::{Build, Nowhere, Place, Plan};
 use crate::engine::line::Line;
+use crate::engine::meter::Meter;
 use crate::engine::port::Port;
 use crate::engine::run::Run;
+use crate::engine::tape::Tape;
 use crate::engine::watch::Monitor;
 use crate::options::StageOptions;
 
@@ -33,7 +35,8 @@ where
     ) -> Self {
         let run = Arc::new(Run::new(None, false));
         let monitor = Arc::new(Monitor::new(Arc::clone(&run), Arc::new(Nowhere), true));
-        let mut build = Build::new(run, monitor, stages, true, Place::Caller);
+        let meters = stages.iter().map(|_| Arc::new(Meter::new(&run, Tape::default()))).collect();
+        let mut build = Build::new(run, monitor, stages, true, Place::Caller, meters);
         let (outlet, results) = build.outlet();
         let tail = plan.build(&mut build, outlet);
         Self { source: Some(source), line: tail.line(), results, position: 0 }

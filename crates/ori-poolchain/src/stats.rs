@@ -272,7 +272,7 @@ impl ChainStats {
     }
 
     /// The part of the run for which the workers of a stage were busy, with it or with another one.
-    fn busy_share(&self, stage: &StageStats) -> f64 {
+    pub(crate) fn busy_share(&self, stage: &StageStats) -> f64 {
         let mates = self.stages.iter().filter(|mate| mate.crew == stage.crew);
         let busy: Duration = mates.map(|mate| mate.busy).sum();
         busy.as_secs_f64() / (stage.workers as f64 * self.elapsed.as_secs_f64()).max(f64::MIN_POSITIVE)
@@ -280,7 +280,7 @@ impl ChainStats {
 }
 
 /// A stage whose workers are busy for so much of the time limits the run, whatever else waits.
-const BUSY: f64 = 0.5;
+pub(crate) const BUSY: f64 = 0.5;
 
 /// The head of a column of the table, and what stands there for a stage.
 type Column = (&'static str, fn(&StageStats) -> String);

@@ -6,7 +6,8 @@
 //! processes, where a page that is too much for the parser cannot harm this program, and written to a
 //! folder, in the order of the input.
 //!
-//! `cargo run --example fetch_many`
+//! `cargo run --example fetch_many`, or with `-- --timeline run.svg --trace run.json` to see what the
+//! stages did.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::collections::HashSet;
@@ -16,7 +17,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use lexopt::prelude::Long;
 use ori::PoolChain;
+use ori::poolchain::Recorder;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -26,10 +29,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // In a worker process this never returns.
     ori::init();
 
+    let files = files()?;
     let server = ori::sync(start_server())?;
     let folder = tempfile::tempdir()?;
     let path = folder.path().to_owned();
 
+    let recorder = Recorder::new();
     let chain = PoolChain::new()
         .add_async_ref(move |number: Arc<u64>| fetch(server, *number))
         .fallible()
@@ -45,7 +50,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .add_threadpool(move |page| save(&path, &page))
         .fallible()
         .max_workers(4)
-        .name("save");
+        .name("save")
+        .record(&recorder);
 
     let started = Instant::now();
     let mut results = chain.execute_lazy(0..PAGES)?;
@@ -61,9 +67,31 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     println!("\n{saved} of {PAGES} pages in {:.2} s\n\n{}", started.elapsed().as_secs_f64(), results.stats());
+    files.timeline.map_or(Ok(()), |path| recorder.write_timeline(path))?;
+    files.trace.map_or(Ok(()), |path| recorder.write_trace(path))?;
     assert_eq!(saved, PAGES - 1);
     assert_eq!(std::fs::read_dir(folder.path())?.count() as u64, saved);
     Ok(())
+}
+
+/// Where to write what the stages did.
+#[derive(Default)]
+struct Files {
+    timeline: Option<PathBuf>,
+    trace: Option<PathBuf>,
+}
+
+fn files() -> Result<Files, lexopt::Error> {
+    let mut files = Files::default();
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("timeline") => files.timeline = Some(parser.value()?.into()),
+            Long("trace") => files.trace = Some(parser.value()?.into()),
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    Ok(files)
 }
 
 /// Gets one page by HTTP. The library of your choice goes here.

@@ -69,8 +69,7 @@
 //!
 //! # Features
 //!
-//! Each module is a crate of its own, for programs that want one only. All are on by default but
-//! the last five, which are options; [`errors`] is always there.
+//! Each module is a crate of its own; [`errors`] is always there. The last five are off by default.
 //!
 //! | feature | module | crate |
 //! |---|---|---|
@@ -81,6 +80,7 @@
 //! | `poolchain` | `poolchain`: chains of pools; `PoolChain` at the root | `ori-poolchain` |
 //! | `subprocess` | `subprocess`: external commands with line callbacks | `ori-subprocess` |
 //! | `worker` | `worker`: worker processes; `init`, `task`, `test_worker!` at the root | `ori-worker` |
+//! | `trace` | what a run of a chain did, as a picture: an SVG, or a trace for Perfetto | |
 //! | `progress` | a progress bar for the results of a chain | |
 //! | `hdf5` | HDF5 files, in pure Rust | |
 //! | `hdf5-c` | HDF5 files, by the library of the system | |

@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use super::batch::Batch;
 use super::bell::Bell;
 use super::in_flight::{Ended, How, InFlight};
-use super::meter::{Held, Meter};
+use super::meter::{BegunFuture, Held, Meter};
 use super::port::Port;
 use super::run::Run;
 use super::watch::{Sight, Watch};
@@ -67,6 +67,7 @@ pub(crate) trait Drive: Send + Sync {
 /// An item in flight.
 struct Note<I> {
     position: u64,
+    begun: BegunFuture,
     /// Another handle on the item, for another try.
     again: Option<I>,
     tries: u32,
@@ -266,14 +267,14 @@ where
     fn begin(&mut self, position: u64, item: A) {
         let stage = self.stage;
         let item = stage.function.wrap(item);
-        self.try_item(position, item, 0);
+        self.try_item(position, stage.meter.begin_future(position), item, 0);
     }
 
     /// Calls the function and polls its future for the first time.
-    fn try_item(&mut self, position: u64, item: S::Item, tries: u32) {
+    fn try_item(&mut self, position: u64, begun: BegunFuture, item: S::Item, tries: u32) {
         let stage = self.stage;
         let again = if tries < stage.retries { stage.function.share(&item) } else { None };
-        let note = Note { position, again, tries };
+        let note = Note { position, begun, again, tries };
         let ended = match catch_panic(|| stage.function.start(item)) {
             Ok(future) => self.futures.start(future, note),
             Err(panic) => Some(Ended { note, how: How::Ready(Err(panic)) }),
@@ -296,13 +297,13 @@ where
         };
         let result = match (result, note.again) {
             (Err(error), Some(item)) => {
-                stage.meter.retries.fetch_add(1, Relaxed);
+                stage.meter.retried(note.position, &error);
                 event!(
                     in &stage.run.span, DEBUG, "item retried",
                     stage = &*stage.name, item = note.position, tries = note.tries + 1,
                     kind = error.kind().as_str()
                 );
-                return self.try_item(note.position, item, note.tries + 1);
+                return self.try_item(note.position, note.begun, item, note.tries + 1);
             }
             (Err(error), None) => {
                 if error.is_timeout() {
@@ -312,10 +313,13 @@ where
                         limit_s = stage.limit.map(|limit| limit.as_secs_f64())
                     );
                 }
-                stage.meter.errors.fetch_add(1, Relaxed);
+                stage.meter.end_future(note.begun, note.position, true);
                 Err(error.with_stage(&*stage.name).with_item(note.position))
             }
-            (Ok(value), _) => Ok(value),
+            (Ok(value), _) => {
+                stage.meter.end_future(note.begun, note.position, false);
+                Ok(value)
+            }
         };
         self.done.push((note.position, result));
     }

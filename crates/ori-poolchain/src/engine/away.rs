@@ -14,6 +14,7 @@ use ori_worker::{JobId, Replies, Sink};
 
 use super::lock::lock;
 use super::meter::{Held, Meter};
+use super::tape::Sent;
 
 pub(crate) struct Away {
     state: Mutex<State>,
@@ -205,6 +206,7 @@ pub(crate) struct Return {
     pub(crate) left: AtomicU32,
     pub(crate) span: Span,
     pub(crate) stage: Arc<str>,
+    pub(crate) sent: Sent,
 }
 
 impl Return {
@@ -220,22 +222,33 @@ impl Sink for Return {
         !lock(&self.away.state).over
     }
 
+    fn sent(&self) {
+        self.away.meter.sent(&self.sent);
+    }
+
     fn retried(&self, item: u32, tries: u32, error: &OriError) {
-        self.away.meter.retries.fetch_add(1, Relaxed);
-        self.away.meter.lost.fetch_add(1, Relaxed);
+        let position = self.places.at(item as usize);
+        self.away.meter.died(&self.sent, position, error);
+        self.away.meter.retried(position, error);
         event!(
             in &self.span, DEBUG, "item retried",
-            stage = &*self.stage, item = self.places.at(item as usize), tries = tries,
+            stage = &*self.stage, item = position, tries = tries,
             kind = error.kind().as_str()
         );
     }
 
     fn replies(&self, first: u32, replies: Replies) {
         let items = u32::try_from(replies.len()).unwrap_or(u32::MAX);
+        let place = |index: u32| self.places.at(index as usize);
+        let ends = || (place(first), place(first + items.max(1) - 1) + 1);
+        self.away.meter.replied(&self.sent, ends, &replies);
         self.come(first, items, What::Replies(replies));
     }
 
     fn failed(&self, item: u32, error: OriError) {
+        if error.is_worker_lost() || error.is_timeout() {
+            self.away.meter.died(&self.sent, self.places.at(item as usize), &error);
+        }
         self.come(item, 1, What::Failed(error));
     }
 }

@@ -119,8 +119,8 @@ impl<'e, 'a> Build<'e, 'a> {
         stages: &'a [StageOptions],
         ordered: bool,
         place: Place<'e, 'a>,
+        meters: Vec<Arc<Meter>>,
     ) -> Self {
-        let meters = stages.iter().map(|_| Arc::new(Meter::new(&run))).collect();
         let crews = stages.iter().map(|_| None).collect();
         Self {
             run,

@@ -15,12 +15,16 @@ use super::async_stage::Drive;
 use super::batch::Batch;
 use super::build::{Build, Front, Place, Plan};
 use super::intake::Close;
+use super::meter::Meter;
 use super::observed::Observed;
 use super::port::Port;
 use super::run::Run;
+use super::tape::as_consumer;
 use super::watch::{Monitor, Sight, TICK};
 use super::workers::{Segment, Spawn};
 use crate::options::{ChainOptions, StageOptions};
+#[cfg(feature = "trace")]
+use crate::recorder::Reel;
 use crate::stats::ChainStats;
 use crate::watcher::Watcher;
 
@@ -55,6 +59,8 @@ pub(crate) struct Execution<'e, O> {
     /// Items of the last batch, which the consumer may still hold.
     held: usize,
     spins_left: u32,
+    #[cfg(feature = "trace")]
+    reel: Reel<'e>,
 }
 
 /// What an execution gives next.
@@ -140,7 +146,15 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         let spawner =
             |stage: &StageOptions| (threads.of_stage)(stage).unwrap_or_else(|| Arc::clone(&threads.own));
         let place = Place::Workers(&spawner);
-        let mut build = Build::new(Arc::clone(&run), Arc::clone(&monitor), stages, !options.unordered, place);
+        #[cfg(feature = "trace")]
+        let reel = Reel::new(options, stages, run.started, Arc::clone(&threads.own), consumer.is_thread());
+        #[cfg(feature = "trace")]
+        let tape = |stage: usize| reel.tape(stage);
+        #[cfg(not(feature = "trace"))]
+        let tape = |_| super::tape::Tape::default();
+        let meters = (0..stages.len()).map(|stage| Arc::new(Meter::new(&run, tape(stage)))).collect();
+        let mut build =
+            Build::new(Arc::clone(&run), Arc::clone(&monitor), stages, !options.unordered, place, meters);
         let (outlet, results) = build.outlet();
         let tail = plan.build(&mut build, outlet);
         let may_block = source.may_block;
@@ -173,6 +187,8 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
             taken: 0,
             held: 0,
             spins_left: MOST_SPINS,
+            #[cfg(feature = "trace")]
+            reel,
         }
     }
 
@@ -181,7 +197,7 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         let mut pause = TICK;
         loop {
             if let Some(next) = self.try_next() {
-                return next;
+                return self.recorded(next);
             }
             if self.help() || self.spin() || self.nap() {
                 continue;
@@ -215,23 +231,47 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
                 false => self.taken == 0 && workers.is_new() && !workers.has_chunksize(),
             };
             if begins {
-                return self.run.span.in_scope(|| segment.begin(self.taken));
+                return self.run.span.in_scope(|| as_consumer(|| segment.begin(self.taken)));
             }
         }
-        !self.run.ends_at_error()
-            && workers.expect_help()
-            && self.run.span.in_scope(|| segment.help(self.may_pull))
+        let helps = !self.run.ends_at_error() && workers.expect_help();
+        helps && self.run.span.in_scope(|| as_consumer(|| segment.help(self.may_pull)))
     }
 
     /// The next batch, or the waker is woken when there may be one.
     #[cfg(feature = "async")]
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next<O>> {
         if let Some(next) = self.try_next() {
-            return Poll::Ready(next);
+            return self.poll_recorded(next, cx);
         }
         self.run.register_consumer(cx.waker());
         // What came before the waker was left is here now; what comes after wakes it.
-        self.try_next().map_or(Poll::Pending, Poll::Ready)
+        match self.try_next() {
+            Some(next) => self.poll_recorded(next, cx),
+            None => Poll::Pending,
+        }
+    }
+
+    /// At the end of the run, what was recorded of it is written before that is told.
+    fn recorded(&mut self, next: Next<O>) -> Next<O> {
+        #[cfg(feature = "trace")]
+        if let Next::End = next {
+            self.reel.ends(|| self.observed.stats());
+            return self.reel.write().map_or_else(Next::Failed, |()| Next::End);
+        }
+        next
+    }
+
+    /// The same, without blocking the thread.
+    #[cfg(feature = "async")]
+    fn poll_recorded(&mut self, next: Next<O>, cx: &mut Context<'_>) -> Poll<Next<O>> {
+        #[cfg(feature = "trace")]
+        if let Next::End = next {
+            self.reel.ends(|| self.observed.stats());
+            return self.reel.poll_write(cx).map(|written| written.map_or_else(Next::Failed, |()| Next::End));
+        }
+        let _ = cx;
+        Poll::Ready(next)
     }
 
     /// Looks for something to do for as long as a sleep and a wake-up would cost: at the beginning
@@ -276,6 +316,8 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
 
     /// The next batch, if it is there.
     fn try_next(&mut self) -> Option<Next<O>> {
+        #[cfg(feature = "trace")]
+        self.reel.sample(|| self.observed.depths());
         self.run.release(std::mem::take(&mut self.held));
         self.run.asks();
         if let Some(batch) = self.results.queue().take_at(self.position()) {
@@ -341,11 +383,22 @@ impl<O> Execution<'static, O> {
     pub(crate) fn watcher(&self) -> Watcher {
         self.observed.watcher()
     }
+
+    /// What is recorded can be drawn while the run goes on.
+    #[cfg(feature = "trace")]
+    pub(crate) fn let_recorder_watch(&self) {
+        self.reel.watch(|| self.watcher());
+    }
 }
 
 impl<O> Drop for Execution<'_, O> {
     fn drop(&mut self) {
         self.finish();
+        #[cfg(feature = "trace")]
+        {
+            self.reel.ends(|| self.observed.stats());
+            self.reel.write_unheard();
+        }
         drop(self.results.queue().clear());
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use ori_errors::catch_panic;
 
 use super::batch::{Batch, merge_errors, position};
-use super::meter::Meter;
+use super::meter::{Meter, Ran};
 use super::port::Port;
 use super::slot::{Slot, Watching};
 use super::watch::Pulse;
@@ -92,7 +92,8 @@ where
         let mut out = stage.next.queue().spare(all);
         let mut failed = Vec::new();
         let mut items = Items::new(values.drain(..));
-        let begun = stage.meter.begin();
+        let begun = if stage.counts { stage.meter.begin(first) } else { stage.meter.begin_beside() };
+        let batch_end = first + (all + errors.len()) as u64;
         while items.len() > 0 {
             let outcome = catch_panic(|| self.runner.run(&mut items, &mut out, self.pulse.stop()));
             let error = match outcome {
@@ -114,17 +115,17 @@ where
                 break;
             }
         }
-        let ran = if stage.counts { all - items.len() } else { 0 };
-        stage.meter.count(ran, failed.len());
-        stage.meter.end(begun);
+        let left = items.len();
+        let end = if left > 0 { position(first, &errors, all - left) } else { batch_end };
+        let ran = if stage.counts { all - left } else { 0 };
+        stage.meter.end(begun, &Ran { end, items: ran, errors: failed.len() });
 
         let rest = items.into_rest();
         stage.port.queue().recycle(values);
         let errors = if !rest.is_empty() {
-            let boundary = position(first, &errors, all - rest.len());
             let mut done = errors;
-            let later = done.split_off(done.partition_point(|(place, _)| *place < boundary));
-            stage.port.put(Batch::with_errors(boundary, rest, later));
+            let later = done.split_off(done.partition_point(|(place, _)| *place < end));
+            stage.port.put(Batch::with_errors(end, rest, later));
             done
         } else {
             errors

@@ -15,7 +15,8 @@
 //! * [`port`], [`queue`]: where batches wait, sorted by position: between sections, after a split,
 //!   and before the consumer.
 //! * [`run`]: what all of one execution share: stop, window, consumer.
-//! * [`meter`], [`observed`]: what each stage has done, and for what its workers wait.
+//! * [`meter`], [`observed`]: what each stage has done, and for what its workers wait; [`tape`]: the
+//!   meter's words to a recorder.
 //! * [`watch`], [`slot`]: the monitor, and batches that it can take away from a stuck worker.
 //! * [`execution`]: a run from the consumer's side.
 //! * `async_stage`, `in_flight`, `bell`: a stage of async functions, and the thread that drives it.
@@ -50,5 +51,6 @@ pub(crate) mod queue;
 pub(crate) mod run;
 pub(crate) mod section;
 pub(crate) mod slot;
+pub(crate) mod tape;
 pub(crate) mod watch;
 pub(crate) mod workers;

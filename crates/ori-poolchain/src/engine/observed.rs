@@ -116,6 +116,14 @@ impl<'e> Observed<'e> {
         window.full_since = self.run.is_full().then_some(now);
     }
 
+    /// How many items are inside the chain, and how many of them wait before each stage.
+    #[cfg(feature = "trace")]
+    pub(crate) fn depths(&self) -> (u64, Vec<u64>) {
+        let looks = self.look();
+        let inside = self.run.pulled().saturating_sub(self.run.delivered_items());
+        (inside, looks.iter().map(|look| look.queued as u64).collect())
+    }
+
     pub(crate) fn stats(&self) -> ChainStats {
         let (now, over) = match self.run.ended_at() {
             Some(ended) => (ended, true),
@@ -156,7 +164,7 @@ impl<'e> Observed<'e> {
             workers: crew.most(),
             alive: crew.alive(),
             running: look.running,
-            lost: meter.lost.load(Relaxed),
+            lost: meter.lost_workers.load(Relaxed),
             queued: look.queued,
             batches: meter.batches.load(Relaxed),
             crew: self

@@ -23,6 +23,7 @@ use super::batch::Batch;
 use super::gate::Gate;
 use super::meter::Meter;
 use super::port::Port;
+use super::tape::Sent;
 use super::workers::{Leave, Segment, Workers};
 use crate::processes::WorkerProcesses;
 
@@ -128,7 +129,7 @@ where
         runs.expected = items;
         let mut index = first;
         let label = |error: OriError, place| {
-            self.meter.count(0, 1);
+            self.meter.failed(1);
             error.with_stage(&*self.name).with_item(place)
         };
         loop {
@@ -149,9 +150,9 @@ where
 
     /// The one result of the item at `place` is an error.
     fn fail(&self, place: u64, error: OriError) {
-        self.meter.count(1, 1);
+        self.meter.count(1, 0);
+        self.meter.failed(1);
         if error.is_worker_lost() || error.is_timeout() {
-            self.meter.lost.fetch_add(1, Relaxed);
             self.tell_of_loss(place, &error);
         }
         Runs::new(&self.next).push(place, Err(error.with_stage(&*self.name).with_item(place)));
@@ -284,6 +285,7 @@ where
             span: stage.workers.run.span.clone(),
             stage: Arc::clone(&stage.name),
             left: AtomicU32::new(0),
+            sent: Sent::default(),
         });
         let mut job = Job::new(stage.task, Arc::clone(&returns) as Arc<dyn Sink>)
             .with_limit(stage.limit)

@@ -23,7 +23,7 @@ use ori_errors::{ErrorKind, OriError, catch_panic};
 use super::batch::Batch;
 use super::line::Stage;
 use super::lock::lock;
-use super::meter::Begun;
+use super::meter::{Begun, Ran};
 use super::watch::{Monitor, Sight, TICK, Watch};
 use crate::function::{Outcome, Runner};
 
@@ -63,15 +63,9 @@ struct State<A, B> {
     current: Option<Current<A>>,
     done: Vec<B>,
     failed: Vec<(u64, OriError)>,
+    /// Items whose outcome is known, for the statistics. Not the length of the batch: that has items
+    /// that failed in an earlier stage, and others may take a part of it over.
     ran: Ran,
-}
-
-/// Items whose outcome is known, for the statistics. Not the length of the batch: that has items
-/// that failed in an earlier stage, and others may take a part of it over.
-#[derive(Default)]
-struct Ran {
-    items: usize,
-    errors: usize,
 }
 
 /// The item that the worker has.
@@ -140,7 +134,7 @@ where
                         if state.may_retry(watching) && (error.is_panic() || error.is_timeout()) =>
                     {
                         settled = None;
-                        self.stage.meter.retries.fetch_add(1, Relaxed);
+                        self.stage.meter.retried(state.position(), &error);
                         let item = state.retry(watching);
                         retried = state.current.as_ref().map(|current| Retried {
                             item: current.position,
@@ -152,9 +146,9 @@ where
                     outcome if self.stage.workers.run.is_stopped() => {
                         // Nobody wants the rest.
                         let unwanted = (state.take_rest(), state.current.take());
-                        let begun = state.begun.take();
+                        let (begun, end) = (state.begun.take(), state.next);
                         drop(state);
-                        self.end(begun);
+                        self.end(begun, &Ran { end, ..Ran::default() });
                         drop((outcome, unwanted));
                         return Some(Batch::new(0, Vec::new()));
                     }
@@ -195,8 +189,7 @@ where
                     if let Some(rest) = rest {
                         self.stage.port.put(rest);
                     }
-                    self.stage.meter.count(ran.items, ran.errors);
-                    self.end(begun);
+                    self.end(begun, &ran);
                     return Some(batch);
                 }
             }
@@ -214,7 +207,7 @@ where
     fn load(&self, batch: Batch<A>) -> u64 {
         let done = self.stage.next.queue().spare(batch.values.len());
         let mut state = lock(&self.state);
-        state.begun = Some(self.stage.meter.begin());
+        state.begun = Some(self.stage.meter.begin(batch.first()));
         state.first = batch.first();
         state.next = batch.first();
         state.rest = batch.values.into();
@@ -223,9 +216,9 @@ where
         state.generation
     }
 
-    fn end(&self, begun: Option<Begun>) {
+    fn end(&self, begun: Option<Begun>, ran: &Ran) {
         if let Some(begun) = begun {
-            self.stage.meter.end(begun);
+            self.stage.meter.end(begun, ran);
         }
     }
 
@@ -245,6 +238,9 @@ where
         drop(state);
 
         let position = current.position;
+        let error = out_of_time(limit);
+        self.stage.meter.lost(position, &error);
+        ran.end = position;
         let (span, stage) = (&self.stage.workers.run.span, &*self.stage.name);
         let limit_s = limit.as_secs_f64();
         event!(in span, WARN, "worker lost", stage = stage, item = position, limit_s = limit_s);
@@ -253,21 +249,19 @@ where
                 let kind = ErrorKind::TimedOut;
                 self.tell_of_retry(Retried { item: position, tries: current.tries + 1, kind });
                 lock(&watching.tried).insert(position, current.tries + 1);
-                self.stage.meter.retries.fetch_add(1, Relaxed);
+                self.stage.meter.retried(position, &error);
                 Some(Batch::new(position, vec![item]))
             }
             _ => {
                 event!(in span, WARN, "item timed out", stage = stage, item = position, limit_s = limit_s);
                 ran.items += 1;
                 ran.errors += 1;
-                done.errors
-                    .push((position, out_of_time(limit).with_stage(&*self.stage.name).with_item(position)));
+                ran.end = position + 1;
+                done.errors.push((position, error.with_stage(&*self.stage.name).with_item(position)));
                 None
             }
         };
-        self.stage.meter.count(ran.items, ran.errors);
-        self.end(begun);
-        self.stage.meter.lost.fetch_add(1, Relaxed);
+        self.end(begun, &ran);
         for batch in again.into_iter().chain(rest) {
             self.stage.port.put(batch);
         }
@@ -323,6 +317,11 @@ impl<A, B> State<A, B> {
             .is_some_and(|current| current.share.is_some() && current.tries < watching.retries)
     }
 
+    /// The position of the current item.
+    fn position(&self) -> u64 {
+        self.current.as_ref().map_or(self.first, |current| current.position)
+    }
+
     /// The current item once more.
     fn retry(&mut self, watching: &Watching<'_, A>) -> A {
         let current = self.current.as_mut().expect("may_retry said so");
@@ -374,7 +373,8 @@ impl<A, B> State<A, B> {
     }
 
     fn done(&mut self, rest: Option<Batch<A>>) -> Step<A, B> {
-        let (batch, ran) = (self.take_done(self.next), std::mem::take(&mut self.ran));
+        let (batch, mut ran) = (self.take_done(self.next), std::mem::take(&mut self.ran));
+        ran.end = self.next;
         Step::Done { batch, rest, ran, begun: self.begun.take() }
     }
 

@@ -33,7 +33,7 @@ fn a_sudden_jump_of_the_cost_ends_with_one_worker() {
             let chain = chain.max_workers(1);
             let chain = if unordered { chain.unordered() } else { chain };
             let results = chain.execute_lazy(0..20_200).unwrap();
-            assert_eq!(results.map(Result::unwrap).sum::<u64>(), (0..20_200).sum());
+            assert_eq!(results.map(Result::unwrap).sum::<u64>(), (0..20_200).sum::<u64>());
         });
     }
 }

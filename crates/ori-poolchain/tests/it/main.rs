@@ -21,6 +21,8 @@ mod process_runs;
 #[cfg(all(unix, feature = "progress"))]
 mod progress;
 mod property;
+#[cfg(feature = "trace")]
+mod recorder;
 mod source;
 mod statistics;
 mod stopping;

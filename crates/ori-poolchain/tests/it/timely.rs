@@ -46,7 +46,7 @@ fn results_come_while_a_later_item_is_stuck() {
                 assert_eq!(results.next().unwrap().unwrap(), expected);
             }
             gate.open();
-            assert_eq!(results.map(Result::unwrap).sum::<u64>(), (stuck_at..1000).sum());
+            assert_eq!(results.map(Result::unwrap).sum::<u64>(), (stuck_at..1000).sum::<u64>());
         });
     }
 }

@@ -120,6 +120,7 @@ impl Core {
         let (reply, rest) = parse::<ReplyHead>(&frame.body)?;
         let at = frame.body.len() - rest.len();
         let member = &mut self.members[index];
+        let pid = member.pid();
         let flight = member.first_flight(reply.job)?;
         if reply.skipped {
             if !flight.marked {
@@ -143,7 +144,7 @@ impl Core {
             return Err(broken("a reply without the results that its worker had"));
         }
         let nanos = reply.nanos.saturating_sub(peeked.nanos);
-        let replies = Replies::new(frame.body, at, frame.tail, items, nanos);
+        let replies = Replies::new(frame.body, at, frame.tail, items, nanos).of_worker(pid);
         self.deliveries.push(Delivery::Replies(Arc::clone(&queued.job.sink), queued.next, replies));
         queued.advance(items);
         if queued.items_left() == 0 {

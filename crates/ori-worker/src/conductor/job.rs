@@ -220,11 +220,17 @@ pub struct Replies {
     tail: Bytes,
     left: u32,
     nanos: u64,
+    pid: u32,
 }
 
 impl Replies {
     pub(crate) fn new(body: Vec<u8>, at: usize, tail: Bytes, items: u32, nanos: u64) -> Self {
-        Self { body, at, tail, left: items, nanos }
+        Self { body, at, tail, left: items, nanos, pid: 0 }
+    }
+
+    /// These are from the worker with this process id.
+    pub(super) fn of_worker(self, pid: u32) -> Self {
+        Self { pid, ..self }
     }
 
     /// How many results are left.
@@ -243,6 +249,12 @@ impl Replies {
     #[must_use]
     pub fn duration(&self) -> Duration {
         Duration::from_nanos(self.nanos)
+    }
+
+    /// The process id of the worker that ran these items.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// Whether the next result is an error of its item.

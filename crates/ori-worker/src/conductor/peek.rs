@@ -38,6 +38,7 @@ impl Core {
         now: Instant,
     ) -> Option<Duration> {
         // Replies come in order, so what is not sent belongs to the first flight.
+        let pid = member.pid();
         let Flight { number, queued, base, peeked, .. } = member.flights.front_mut()?;
         let queued = queued.as_mut().filter(|queued| queued.items_left() > 1)?;
         let Some((last, pause)) = peeked.looked else {
@@ -57,6 +58,7 @@ impl Core {
             if let Some(end) = end_of_items(&kept.bytes, peeked.bytes, new).filter(|_| new > 0) {
                 let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
                 let replies = Replies::new(kept.bytes, peeked.bytes, Bytes::new(), new, nanos);
+                let replies = replies.of_worker(pid);
                 deliveries.push(Delivery::Replies(Arc::clone(&queued.job.sink), queued.next, replies));
                 queued.advance(new);
                 peeked.items += new;
@@ -72,6 +74,7 @@ impl Core {
     /// Delivers the results that a dead worker had finished and not sent.
     pub(super) fn save_kept(&mut self, member: &mut Member) {
         let Some(kept) = member.page.as_ref().and_then(crate::sys::page::Page::kept) else { return };
+        let pid = member.pid();
         let Some(flight) = member.flights.iter_mut().find(|flight| flight.number == kept.job) else {
             return;
         };
@@ -85,7 +88,7 @@ impl Core {
         }
         let start = end_of_items(&kept.bytes, 0, known);
         let Some(at) = start.filter(|at| end_of_items(&kept.bytes, *at, new).is_some()) else { return };
-        let replies = Replies::new(kept.bytes, at, Bytes::new(), new, 0);
+        let replies = Replies::new(kept.bytes, at, Bytes::new(), new, 0).of_worker(pid);
         self.deliveries.push(Delivery::Replies(Arc::clone(&queued.job.sink), queued.next, replies));
         queued.advance(new);
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ori::PoolChain;
+use ori::poolchain::Recorder;
 
 use super::candidate::{Candidate, buffer};
 use super::ledger::Ledger;
@@ -35,6 +36,7 @@ impl Sent {
 pub(crate) fn digests<S: Iterator<Item = Candidate> + Send + 'static>(
     files: S,
     processes: usize,
+    recorder: &Recorder,
     ledger: &Arc<Ledger>,
 ) -> ori::Result<impl Iterator<Item = Candidate> + use<S>> {
     let sent = Arc::new(Sent::default());
@@ -46,6 +48,7 @@ pub(crate) fn digests<S: Iterator<Item = Candidate> + Send + 'static>(
         .name("full digest")
         .max_workers(processes)
         .unordered()
+        .record(recorder)
         .execute_lazy(files.inspect(move |file| paths.push(file)))?;
 
     let notes = Arc::clone(ledger);

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ori::PoolChain;
+use ori::poolchain::Recorder;
 use walkdir::{DirEntry, WalkDir};
 
 use super::candidate::{BLOCK, Candidate, buffer};
@@ -47,13 +48,14 @@ pub(crate) struct Workers {
     pub(crate) isolated: bool,
 }
 
-/// Searches below `roots`.
+/// Searches below `roots`. The recorder sees what the stages do, on one axis of time.
 ///
 /// # Errors
 /// When a chain cannot start. What goes wrong with a file is in the report.
 pub(crate) fn search(
     roots: &[PathBuf],
     workers: Workers,
+    recorder: &Recorder,
     observer: Arc<dyn Observer>,
 ) -> ori::Result<Report> {
     let started = Instant::now();
@@ -73,6 +75,7 @@ pub(crate) fn search(
         .name("size")
         .max_workers(workers.count)
         .unordered()
+        .record(recorder)
         .execute_lazy(walk(roots, &ledger))?;
 
     let notes = Arc::clone(&ledger);
@@ -88,6 +91,7 @@ pub(crate) fn search(
         .name("first block")
         .max_workers(workers.count)
         .unordered()
+        .record(recorder)
         .execute_lazy(same_size)?;
 
     let notes = Arc::clone(&ledger);
@@ -95,7 +99,7 @@ pub(crate) fn search(
     let to_read_on = same_block.filter_map(move |file| notes.unless_complete(file));
 
     let digests: Box<dyn Iterator<Item = Candidate>> = if workers.isolated {
-        Box::new(isolated::digests(to_read_on, workers.count, &ledger)?)
+        Box::new(isolated::digests(to_read_on, workers.count, recorder, &ledger)?)
     } else {
         let notes = Arc::clone(&ledger);
         let results = PoolChain::new()
@@ -106,6 +110,7 @@ pub(crate) fn search(
             .name("full digest")
             .max_workers(workers.count)
             .unordered()
+            .record(recorder)
             .execute_lazy(to_read_on)?;
         Box::new(ledger.values(results))
     };

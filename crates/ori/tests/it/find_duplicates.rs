@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use ori::poolchain::Recorder;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -159,7 +160,9 @@ fn it_finds_what_a_plain_count_finds() {
     let (expected, wasted) = count(dir.path());
     assert!(expected.len() > 44, "{expected:?}");
     for threads in [1, 2, 16] {
-        let report = search(&[dir.path().to_owned()], in_threads(threads), Arc::new(Silent)).unwrap();
+        let report =
+            search(&[dir.path().to_owned()], in_threads(threads), &Recorder::new(), Arc::new(Silent))
+                .unwrap();
         assert_eq!(groups(&report), expected);
         assert_eq!(report.totals.wasted, wasted);
         assert_eq!(report.totals.groups, expected.len() as u64);
@@ -190,8 +193,8 @@ fn worker_processes_find_what_threads_find() {
     let dir = tree();
     let roots = [dir.path().to_owned()];
     for count in [1, 2] {
-        let here = search(&roots, in_threads(count), Arc::new(Silent)).unwrap();
-        let there = search(&roots, isolated(count), Arc::new(Silent)).unwrap();
+        let here = search(&roots, in_threads(count), &Recorder::new(), Arc::new(Silent)).unwrap();
+        let there = search(&roots, isolated(count), &Recorder::new(), Arc::new(Silent)).unwrap();
         assert_eq!(what_was_found(&there), what_was_found(&here));
     }
     let (status, out, errors) = run(&[&"--isolate", &"--threads", &"2", &dir.path()]);
@@ -202,7 +205,7 @@ fn worker_processes_find_what_threads_find() {
 #[test]
 fn only_files_that_share_their_first_block_are_read_to_the_end() {
     let dir = tree();
-    let report = search(&[dir.path().to_owned()], in_threads(2), Arc::new(Silent)).unwrap();
+    let report = search(&[dir.path().to_owned()], in_threads(2), &Recorder::new(), Arc::new(Silent)).unwrap();
     // Three that are the same up to the last byte or the middle, and two just beyond a block.
     let to_the_end = 3 * LONG as u64 + 2 * 16_385;
     let blocks = report.totals.bytes_read - to_the_end;
@@ -215,7 +218,7 @@ fn only_files_that_share_their_first_block_are_read_to_the_end() {
 fn hard_links_are_names_of_one_file() {
     let dir = tree();
     let root = dir.path();
-    let report = search(&[root.to_owned()], in_threads(2), Arc::new(Silent)).unwrap();
+    let report = search(&[root.to_owned()], in_threads(2), &Recorder::new(), Arc::new(Silent)).unwrap();
     let group = report.groups.iter().find(|group| group.size == 17 && group.files.len() == 2).unwrap();
     let names: Vec<Vec<_>> =
         group.files.iter().map(|names| names.iter().map(|Name(path)| path.clone()).collect()).collect();
@@ -231,7 +234,7 @@ fn a_folder_given_twice_is_not_compared_with_itself() {
     let dir = tree();
     let (expected, wasted) = count(dir.path());
     let roots = [dir.path().to_owned(), dir.path().join("short"), dir.path().join("short/../short")];
-    let report = search(&roots, in_threads(2), Arc::new(Silent)).unwrap();
+    let report = search(&roots, in_threads(2), &Recorder::new(), Arc::new(Silent)).unwrap();
     assert_eq!((report.totals.wasted, report.groups.len()), (wasted, expected.len()));
 }
 
@@ -262,7 +265,7 @@ fn what_cannot_be_read_is_listed_and_stops_nothing() {
     let saboteur = Arc::new(Saboteur { found: AtomicU64::new(0) });
 
     let roots = [nowhere.clone(), dir.path().to_owned()];
-    let report = search(&roots, in_threads(2), Arc::clone(&saboteur) as _).unwrap();
+    let report = search(&roots, in_threads(2), &Recorder::new(), Arc::clone(&saboteur) as _).unwrap();
 
     assert_eq!(groups(&report), expected);
     let failed: Vec<_> =
@@ -306,7 +309,7 @@ fn a_file_that_changes_meanwhile_is_an_error_and_no_duplicate() {
         }
         let [grows, shrinks] = paths.clone();
         let saboteur = LateSaboteur { grows, shrinks, is_done: AtomicBool::new(false) };
-        let report = search(&[dir.path().to_owned()], workers, Arc::new(saboteur)).unwrap();
+        let report = search(&[dir.path().to_owned()], workers, &Recorder::new(), Arc::new(saboteur)).unwrap();
         assert!(report.groups.is_empty(), "{report}");
         let failed: Vec<_> = report.errors.iter().map(|error| error.path.clone().unwrap().0).collect();
         assert_eq!(failed, paths);
@@ -321,6 +324,27 @@ fn run(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> (u8, String, String) {
     let arguments = arguments.iter().map(|argument| OsString::from(argument.as_ref()));
     let status = cli::run(arguments, &mut out, &mut errors);
     (status, String::from_utf8(out).unwrap(), String::from_utf8(errors).unwrap())
+}
+
+#[test]
+fn the_program_draws_what_its_three_chains_did() {
+    let dir = tree();
+    let elsewhere = TempDir::new().unwrap();
+    let (timeline, trace) = (elsewhere.path().join("run.svg"), elsewhere.path().join("run.json"));
+    let (status, _, errors) = run(&[&"--timeline", &timeline, &"--trace", &trace, &dir.path()]);
+    assert_eq!((status, errors.as_str()), (0, ""));
+    let svg = fs::read_to_string(timeline).unwrap();
+    let trace: Value = serde_json::from_slice(&fs::read(trace).unwrap()).unwrap();
+    let names: Vec<&str> = trace["traceEvents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|event| event["args"]["name"].as_str())
+        .collect();
+    for stage in ["size", "first block", "full digest"] {
+        assert!(svg.contains(stage));
+        assert!(names.iter().any(|name| name.starts_with(stage)), "{names:?}");
+    }
 }
 
 #[test]
