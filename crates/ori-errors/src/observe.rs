@@ -103,11 +103,11 @@ impl Span {
 /// Something to be told later, where no lock is held: a subscriber is code of somebody else.
 pub type Later = Box<dyn FnOnce() + Send>;
 
-/// Keeps what is to be told, if anybody listens.
+/// Keeps what is to be told. Whether somebody wants it is asked then: it may also be the `log` crate,
+/// where a program has asked `tracing` for that.
 #[cfg(feature = "tracing")]
 pub fn later(tell: impl FnOnce() + Send + 'static) -> Option<Later> {
-    let listens = tracing::level_filters::LevelFilter::current() != tracing::level_filters::LevelFilter::OFF;
-    listens.then(|| Box::new(tell) as Later)
+    Some(Box::new(tell))
 }
 
 /// Nobody listens.
