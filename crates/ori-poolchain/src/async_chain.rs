@@ -1,13 +1,13 @@
 //! Stages whose function is async.
 
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Handle;
 
 use crate::chain::{Borrowing, PoolChain, Stages};
 use crate::engine::build::{StagePart, ThenAsync};
 use crate::function::{AsyncFunction, AsyncKept, AsyncMap};
+use crate::model::sync::{Arc, OnceLock};
 use crate::options::{OnRuntime, StageOptions};
 
 /// Adding async stages (feature `async`).

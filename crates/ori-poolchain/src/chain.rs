@@ -3,13 +3,13 @@
 use std::fmt;
 use std::fmt::Display;
 use std::marker::PhantomData;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ori_background::{Executor, ThreadPool};
 
 use crate::engine::build::{Plan, StagePart, Start, Then};
 use crate::function::{Fallible, Function, Kept, Map, Stateful};
+use crate::model::sync::{Arc, OnceLock};
 use crate::options::{ChainOptions, StageOptions};
 
 /// How long the closures of a chain live. [`Owned`] is what a chain has unless its closures borrow;

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::ops::{Range, RangeInclusive};
-use std::sync::Arc;
 
 use ori_background::{Executor, ThreadPool};
 use ori_errors::{ErrorKind, OriError, Result};
@@ -10,6 +9,7 @@ use ori_errors::{ErrorKind, OriError, Result};
 use crate::chain::{Borrowing, Owned, PoolChain};
 use crate::engine::execution::{Consumer, Execution, Source, Threads};
 use crate::engine::workers::Spawn;
+use crate::model::sync::Arc;
 use crate::options::StageOptions;
 use crate::results::{Results, collect};
 use crate::single::SingleThreaded;

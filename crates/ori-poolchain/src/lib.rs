@@ -48,6 +48,7 @@ mod chain;
 mod engine;
 mod execute;
 mod function;
+mod model;
 mod options;
 mod processes;
 #[cfg(feature = "progress")]

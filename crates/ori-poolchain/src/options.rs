@@ -1,13 +1,13 @@
 //! [`StageOptions`]: the options of one stage, and their checks.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ori_background::Executor;
 use ori_errors::{ErrorKind, OriError, Result};
 use ori_worker::processors;
 
+use crate::model::sync::Arc;
 use crate::processes::Processes;
 
 /// What the user asked for, for one stage.

@@ -1,7 +1,5 @@
 //! Stages in worker processes: how they are added, and the processes that a chain keeps.
 
-use std::sync::{Arc, Mutex};
-
 use ori_errors::Result;
 use ori_worker::{Conductor, Context, Task, WorkerOptions};
 use serde::Serialize;
@@ -11,6 +9,7 @@ use crate::chain::{Borrowing, PoolChain, Stages};
 use crate::engine::build::{StagePart, ThenProcess};
 use crate::engine::lock;
 use crate::function::{Function, Map, WithContext};
+use crate::model::sync::{Arc, Mutex};
 use crate::options::StageOptions;
 
 /// Adding stages that run in worker processes.

@@ -1,7 +1,5 @@
 //! Running a chain in the calling thread: nothing is started.
 
-use std::sync::Arc;
-
 use ori_errors::{Result, catch_panic};
 
 use crate::engine::batch::Batch;
@@ -12,6 +10,7 @@ use crate::engine::port::Port;
 use crate::engine::run::Run;
 use crate::engine::tape::Tape;
 use crate::engine::watch::Monitor;
+use crate::model::sync::Arc;
 use crate::options::StageOptions;
 
 /// Sends each item through all stages when the next result is asked for.

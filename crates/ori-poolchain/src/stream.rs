@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures_core::Stream;
@@ -13,6 +11,8 @@ use tokio::runtime::Handle;
 use crate::chain::{Owned, PoolChain};
 use crate::engine::bell::Bell;
 use crate::engine::execution::Consumer;
+use crate::model::sync::Arc;
+use crate::model::sync::atomic::{AtomicBool, Ordering};
 use crate::results::Batches;
 use crate::{ChainStats, Watcher};
 

@@ -2,7 +2,6 @@
 //! closures that borrow, threads of a scope.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, Scope};
 
 use ori_background::Executor;
@@ -10,6 +9,7 @@ use ori_errors::{ErrorKind, OriError, Result};
 
 use crate::engine::lock;
 use crate::engine::workers::Spawn;
+use crate::model::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// An executor as a stage uses it.
 pub(crate) struct OnExecutor(pub(crate) Arc<dyn Executor>);

@@ -1,9 +1,9 @@
 //! [`Watcher`]: looks at a run from another thread than the one that takes its results.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock, Weak};
 
 use crate::engine::observed::Observed;
+use crate::model::sync::{Arc, OnceLock, Weak};
 use crate::stats::ChainStats;
 
 /// Looks at a run of a chain from anywhere: a thread that reports progress, a page with figures. From

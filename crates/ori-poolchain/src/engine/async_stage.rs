@@ -9,10 +9,6 @@
 //! No arrival is lost: a driver that leaves says so first and looks once more; who brings something makes
 //! it visible first and then looks whether there is a driver.
 
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicIsize, AtomicUsize};
-use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use ori_errors::__private::event;
@@ -28,6 +24,10 @@ use super::run::Run;
 use super::watch::{Sight, Watch};
 use super::workers::{Crew, Spawn};
 use crate::function::AsyncFunction;
+use crate::model::sync::atomic::AtomicBool;
+use crate::model::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::model::sync::atomic::{AtomicIsize, AtomicUsize};
+use crate::model::sync::{Arc, Weak};
 
 /// Futures that are started between two deliveries.
 const STARTED_AT_ONCE: usize = 256;

@@ -4,9 +4,6 @@
 //! decodes nothing and never touches the engine, so nothing of the user's can stop it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use ori_errors::__private::{Span, event};
 use ori_errors::OriError;
@@ -15,6 +12,9 @@ use ori_worker::{JobId, Replies, Sink};
 use super::lock::lock;
 use super::meter::{Held, Meter};
 use super::tape::Sent;
+use crate::model::sync::atomic::AtomicU32;
+use crate::model::sync::atomic::Ordering::Relaxed;
+use crate::model::sync::{Arc, Condvar, Mutex, PoisonError};
 
 pub(crate) struct Away {
     state: Mutex<State>,

@@ -1,12 +1,12 @@
 //! [`Bell`]: wakes one thread that waits for any of many things.
 
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::SeqCst;
-use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use super::lock::lock;
+use crate::model::sync::Mutex;
+use crate::model::sync::atomic::AtomicBool;
+use crate::model::sync::atomic::Ordering::SeqCst;
+use crate::model::thread::{self, Thread};
 
 /// Rung by anybody; one thread at a time waits for it.
 #[derive(Debug, Default)]

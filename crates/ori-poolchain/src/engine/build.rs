@@ -4,8 +4,6 @@
 use std::marker::PhantomData;
 #[cfg(feature = "async")]
 use std::sync::Weak;
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,6 +28,8 @@ use super::workers::{Crew, Segment, Spawn, Workers};
 use crate::function::Function;
 #[cfg(feature = "async")]
 use crate::function::{AsyncFunction, OneByOne};
+use crate::model::sync::atomic::AtomicUsize;
+use crate::model::sync::{Arc, Mutex};
 use crate::options::StageOptions;
 use crate::processes::ProcessFunction;
 

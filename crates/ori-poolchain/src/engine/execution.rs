@@ -1,10 +1,8 @@
 //! [`Execution`]: a run from the consumer's side.
 
-use std::sync::Arc;
 #[cfg(feature = "async")]
 use std::task::{Context, Poll};
 use std::task::{Wake, Waker};
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use ori_errors::__private::{event, span};
@@ -22,6 +20,8 @@ use super::run::Run;
 use super::tape::as_consumer;
 use super::watch::{Monitor, Sight, TICK};
 use super::workers::{Segment, Spawn};
+use crate::model::sync::Arc;
+use crate::model::thread::Thread;
 use crate::options::{ChainOptions, StageOptions};
 #[cfg(feature = "trace")]
 use crate::recorder::Reel;
@@ -297,7 +297,8 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
     fn nap(&self) -> bool {
         let inside = self.run.pulled().saturating_sub(self.taken);
         let flows = self.segments[0].workers().is_cheap() && inside >= self.run.window() as u64 / 4;
-        if !flows || self.run.ends_at_error() {
+        // What ends a nap is the clock, which stands still in a model.
+        if !flows || self.run.ends_at_error() || cfg!(shuttle) {
             return false;
         }
         self.run.set_hasty(false);
@@ -308,9 +309,9 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
 
     /// Sleeps until there is something to do, at most for so long.
     fn park(&self, most: Duration) {
-        self.run.register_consumer(&Waker::from(Arc::new(Parked(std::thread::current()))));
+        self.run.register_consumer(&Waker::from(Arc::new(Parked(crate::model::thread::current()))));
         if !self.is_ready() {
-            std::thread::park_timeout(most);
+            crate::model::thread::park_timeout(most);
         }
     }
 

@@ -5,9 +5,9 @@
 //! ever would keep one before it from running at all.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use super::lock::lock;
+use crate::model::sync::Mutex;
 
 pub(crate) struct Gate<J> {
     state: Mutex<State<J>>,

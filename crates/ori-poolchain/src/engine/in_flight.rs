@@ -7,9 +7,6 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -17,6 +14,9 @@ use ori_errors::{Result, catch_panic};
 
 use super::bell::Bell;
 use super::lock::lock;
+use crate::model::sync::atomic::AtomicBool;
+use crate::model::sync::atomic::Ordering::SeqCst;
+use crate::model::sync::{Arc, Mutex};
 
 /// Futures that run, each with a note about the item it is for.
 pub(crate) struct InFlight<F, N> {

@@ -12,9 +12,6 @@
 //! The consumer, when it helps, reads only a source that never blocks.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, Mutex};
 
 use ori_errors::{OriError, catch_panic};
 
@@ -23,6 +20,9 @@ use super::lock::lock;
 use super::observed::Depth;
 use super::run::Run;
 use super::workers::Workers;
+use crate::model::sync::atomic::Ordering::SeqCst;
+use crate::model::sync::atomic::{AtomicBool, AtomicUsize};
+use crate::model::sync::{Arc, Mutex};
 
 /// The end of a source.
 pub(crate) trait Close: Send + Sync {

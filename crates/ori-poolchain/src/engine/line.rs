@@ -11,8 +11,6 @@
 //! the rest back into its port, in small batches for everybody. A stage whose items have cost next
 //! to nothing for a long while runs the whole batch in one go, and has the stop flag only.
 
-use std::sync::Arc;
-
 use ori_errors::catch_panic;
 
 use super::batch::{Batch, merge_errors, position};
@@ -22,6 +20,7 @@ use super::slot::{Slot, Watching};
 use super::watch::Pulse;
 use super::workers::Workers;
 use crate::function::{Function, Items, Runner};
+use crate::model::sync::Arc;
 
 /// One worker's way through a segment, from a stage to the end.
 pub(crate) trait Line<A> {

@@ -1,7 +1,5 @@
 //! [`Meter`]: what a stage has done so far, told by its workers once a batch.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use ori_errors::OriError;
@@ -9,6 +7,8 @@ use ori_worker::Replies;
 
 use super::run::Run;
 use super::tape::{Seat, Sent, Tape};
+use crate::model::sync::atomic::AtomicU64;
+use crate::model::sync::atomic::Ordering::Relaxed;
 
 /// A few relaxed additions for each batch: the figures need not fit each other to the nanosecond
 /// while the stage works, and they do when it has ended.

@@ -9,13 +9,13 @@
 //! is enough to look then: while it is full nothing comes in, so a stage that has nothing before it
 //! has had nothing since its last batch ended.
 
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use super::build::Metered;
 use super::lock::lock;
 use super::run::Run;
+use crate::model::sync::atomic::Ordering::Relaxed;
+use crate::model::sync::{Arc, Mutex, OnceLock, Weak};
 use crate::stats::{ChainStats, StageStats};
 use crate::watcher::Watcher;
 

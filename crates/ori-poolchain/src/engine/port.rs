@@ -1,7 +1,5 @@
 //! [`Port`]: where batches wait at the entry of a stage, or before the consumer.
 
-use std::sync::Arc;
-
 #[cfg(feature = "async")]
 use super::async_stage::DriverState;
 use super::batch::Batch;
@@ -9,6 +7,7 @@ use super::observed::Depth;
 use super::queue::Queue;
 use super::run::Run;
 use super::workers::Workers;
+use crate::model::sync::Arc;
 
 /// A queue, and who is told of what is put in.
 pub(crate) struct Port<'e, T> {

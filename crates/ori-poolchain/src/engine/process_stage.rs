@@ -7,9 +7,6 @@
 //! first. The others are there while there is something to encode or to decode, which for large
 //! values is the work of several threads.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::time::Duration;
 
 use ori_errors::__private::event;
@@ -25,6 +22,9 @@ use super::meter::Meter;
 use super::port::Port;
 use super::tape::Sent;
 use super::workers::{Leave, Segment, Workers};
+use crate::model::sync::Arc;
+use crate::model::sync::atomic::Ordering::Relaxed;
+use crate::model::sync::atomic::{AtomicU32, AtomicUsize};
 use crate::processes::WorkerProcesses;
 
 /// How long a batch should take its process: long beside what it costs to send one (about 10 µs),

@@ -5,10 +5,10 @@
 //! first. A map under one lock is enough, since a batch is worth tens of microseconds of work.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use super::batch::Batch;
 use super::lock::lock;
+use crate::model::sync::Mutex;
 
 /// Batches in input order, and empty buffers for the next ones.
 #[derive(Debug)]

@@ -13,9 +13,6 @@
 //! makes something visible that it may wait for calls [`Run::wake_consumer`] after.
 
 use std::fmt;
-use std::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::sync::{Mutex, OnceLock, Weak};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -25,6 +22,9 @@ use ori_errors::OriError;
 use super::lock::lock;
 use super::observed::Turn;
 use super::workers::Workers;
+use crate::model::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
+use crate::model::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use crate::model::sync::{Mutex, OnceLock, Weak};
 
 /// Batches in the window for each worker, where the user did not set one: enough that no worker
 /// waits while one slow batch holds the others' results back.

@@ -1,6 +1,5 @@
 //! [`Section`]: stages that share their workers, typed by what enters them; the work loop.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::batch::Batch;
@@ -8,6 +7,7 @@ use super::intake::{Input, Pull, Want};
 use super::line::{Factory, Fed, Line};
 use super::watch::{Monitor, Pulse};
 use super::workers::{Leave, Segment, Workers};
+use crate::model::sync::Arc;
 
 pub(crate) struct Section<'e, A> {
     pub(crate) workers: Arc<Workers<'e>>,

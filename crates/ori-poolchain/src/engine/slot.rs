@@ -12,9 +12,6 @@
 //! back finds that its result is not wanted any more, and ends.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ori_errors::__private::event;
@@ -26,6 +23,9 @@ use super::lock::lock;
 use super::meter::{Begun, Ran};
 use super::watch::{Monitor, Sight, TICK, Watch};
 use crate::function::{Outcome, Runner};
+use crate::model::sync::atomic::AtomicBool;
+use crate::model::sync::atomic::Ordering::Relaxed;
+use crate::model::sync::{Arc, Mutex};
 
 /// What a stage asks for that is watched item by item.
 pub(crate) struct Watching<'e, A> {
@@ -227,7 +227,7 @@ where
         &self,
         watching: &Watching<'e, A>,
         limit: Duration,
-        mut state: std::sync::MutexGuard<'_, State<A, B>>,
+        mut state: crate::model::sync::MutexGuard<'_, State<A, B>>,
     ) {
         let Some(current) = state.current.take() else { return };
         state.generation += 1;
@@ -272,7 +272,7 @@ where
     }
 
     /// The current item is slow: those before and after it need not wait for it.
-    fn give_up_mates(&self, mut state: std::sync::MutexGuard<'_, State<A, B>>) {
+    fn give_up_mates(&self, mut state: crate::model::sync::MutexGuard<'_, State<A, B>>) {
         let Some(position) = state.current.as_ref().map(|current| current.position) else { return };
         let done = state.take_done(position);
         let rest = state.take_rest();

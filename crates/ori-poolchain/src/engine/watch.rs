@@ -10,14 +10,14 @@
 //! A thread that waits for results looks too, so that no monitor need start for its sake: whatever
 //! withholds a result, withholds it from this thread.
 
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU64, fence};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::lock::lock;
 use super::run::Run;
 use super::workers::Spawn;
+use crate::model::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::model::sync::atomic::{AtomicBool, AtomicU64, fence};
+use crate::model::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 
 /// How often the monitor looks at batches; also how long a batch may take before it is split.
 pub(crate) const TICK: Duration = Duration::from_millis(1);

@@ -15,9 +15,6 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize};
-use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use ori_errors::__private::event;
@@ -25,6 +22,9 @@ use ori_errors::{ErrorKind, OriError, Result};
 
 use super::run::Run;
 use super::watch::TICK;
+use crate::model::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::model::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize};
+use crate::model::sync::{Arc, OnceLock, Weak};
 
 /// Runs a worker's job on a thread of its own.
 pub(crate) trait Spawn<'e>: Send + Sync {
@@ -238,12 +238,12 @@ impl<'e> Workers<'e> {
         }
         let Some(segment) = self.segment.get().and_then(Weak::upgrade) else { return };
         let seat = Seat { segment, taken: false };
-        DROPPED_SEAT.set(None);
-        OFFERS.set(true);
+        DROPPED_SEAT.with(|dropped| dropped.set(None));
+        OFFERS.with(|offers| offers.set(true));
         let spawned = self.spawner.spawn(Box::new(move || seat.work()));
-        OFFERS.set(false);
+        OFFERS.with(|offers| offers.set(false));
         // With nobody on the other seats the work would lie for ever.
-        let error = spawned.err().or(DROPPED_SEAT.take());
+        let error = spawned.err().or(DROPPED_SEAT.with(Cell::take));
         if let Some(error) = error.filter(|_| self.seats.load(SeqCst) == 0) {
             self.run.fail(error);
         }
@@ -478,20 +478,26 @@ impl Drop for Seat<'_> {
         let last = workers.seats.fetch_sub(1, SeqCst) == 1;
         let error =
             || OriError::new(ErrorKind::Closed, "the executor dropped a stage's worker before it ran");
-        if OFFERS.get() {
+        if OFFERS.with(Cell::get) {
             // Dropped while it is offered: the executor may have a better word for it.
-            DROPPED_SEAT.set(Some(error()));
+            DROPPED_SEAT.with(|dropped| dropped.set(Some(error())));
         } else if last && workers.has_work(&*self.segment) {
             workers.run.fail(error());
         }
     }
 }
 
+#[cfg(not(shuttle))]
 thread_local! {
     /// This thread is offering a seat to an executor.
     static OFFERS: Cell<bool> = const { Cell::new(false) };
     /// What became of it, if the executor dropped it at once.
     static DROPPED_SEAT: Cell<Option<OriError>> = const { Cell::new(None) };
+}
+#[cfg(shuttle)]
+shuttle::thread_local! {
+    static OFFERS: Cell<bool> = Cell::new(false);
+    static DROPPED_SEAT: Cell<Option<OriError>> = Cell::new(None);
 }
 
 impl fmt::Debug for Workers<'_> {

@@ -2,8 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,6 +9,8 @@ use ori_errors::{ErrorKind, OriError, catch_panic};
 use tokio::runtime::Handle;
 
 use super::{Function, Items, Outcome, Runner};
+use crate::model::sync::Arc;
+use crate::model::sync::atomic::{AtomicBool, Ordering};
 
 /// A stage's async function, typed.
 pub(crate) trait AsyncFunction<A>: Send + Sync {

@@ -2,12 +2,12 @@
 
 use std::fmt::Display;
 use std::marker::PhantomData;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use ori_errors::{ErrorKind, OriError};
 
 use super::{Function, Items, Outcome, Runner};
+use crate::model::sync::Arc;
+use crate::model::sync::atomic::AtomicBool;
 
 /// Passes on what is in the `Ok`; an `Err` is the item's error, of kind `Task`.
 pub(crate) struct Fallible<E>(pub(crate) PhantomData<fn(E)>);

@@ -1,10 +1,9 @@
 //! [`Kept`]: a stage whose function borrows its item, so that the item is still there for another
 //! try when the function panics or runs out of time.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use super::{Function, Items, Outcome, Runner};
+use crate::model::sync::Arc;
+use crate::model::sync::atomic::{AtomicBool, Ordering};
 
 /// `f` for a reference to each item, which is shared with whoever may try it again.
 pub(crate) struct Kept<F>(pub(crate) F);

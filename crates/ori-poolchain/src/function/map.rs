@@ -1,9 +1,8 @@
 //! [`Map`]: a stage that is a plain function of its item.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use super::{Function, Items, Outcome, Runner};
+use crate::model::sync::Arc;
+use crate::model::sync::atomic::{AtomicBool, Ordering};
 
 /// `f` for each item.
 pub(crate) struct Map<F>(pub(crate) F);

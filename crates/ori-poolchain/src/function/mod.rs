@@ -13,10 +13,10 @@ mod map;
 mod stateful;
 mod with_context;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
 use ori_errors::OriError;
+
+use crate::model::sync::Arc;
+use crate::model::sync::atomic::AtomicBool;
 
 #[cfg(feature = "async")]
 pub(crate) use async_map::{AsyncFunction, AsyncKept, AsyncMap, OneByOne};

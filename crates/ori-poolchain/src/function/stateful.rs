@@ -5,13 +5,12 @@
 //! when it begins a batch and gives it back after, and the number of states made is the number of
 //! workers that ever ran at the same time.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-
 use ori_errors::catch_panic;
 
 use super::{Function, Items, Outcome, Runner};
 use crate::engine::lock;
+use crate::model::sync::atomic::{AtomicBool, Ordering};
+use crate::model::sync::{Arc, Mutex, PoisonError};
 
 /// `init` once for each worker, `f` for each item.
 pub(crate) struct Stateful<N, F, S> {

@@ -1,14 +1,14 @@
 //! [`WithContext`]: what a stage with a context does in worker processes, for a run without them.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use ori_errors::catch_panic;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Function, Items, Outcome, Runner};
+use crate::model::sync::Arc;
+use crate::model::sync::atomic::{AtomicBool, Ordering};
 
 /// `init` of the context once, `f` for each item. As in a worker process, `init` gets the context
 /// as it was encoded and decoded, and the state stays when an item panics.

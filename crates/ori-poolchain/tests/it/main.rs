@@ -15,6 +15,8 @@ mod executor;
 mod locks;
 #[cfg(feature = "async")]
 mod mixed;
+#[cfg(shuttle)]
+mod models;
 mod order;
 mod process_deaths;
 mod process_runs;
