@@ -1,9 +1,10 @@
 //! `models`: concurrent code under a scheduler that tries out interleavings, instead of the
 //! system's, which tries out few.
 //!
-//! The tests are those in a module `models` of a crate's `tests/it`, compiled with `--cfg shuttle`:
-//! then the crate takes its locks, atomics and threads from shuttle. They have a target folder of
-//! their own, because the flag would have everything else built again.
+//! The tests are those in a crate's `tests/models.rs`, compiled with `--cfg shuttle`: then the crate
+//! takes its locks, atomics and threads from shuttle. They have a target folder of their own, because
+//! the flag would have everything else built again, and `test = false` in the manifest, so that
+//! `cargo test` leaves them alone.
 
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ impl Options {
     }
 
     fn command(&self, package: &str) -> Cmd {
-        Cmd::cargo(&format!("test -p {package} --test it --target-dir target/models -- models::"))
+        Cmd::cargo(&format!("test -p {package} --test models --target-dir target/models"))
             .env("RUSTFLAGS", "--cfg shuttle")
             .env("ORI_MODEL_RUNS", self.runs)
             .limit(LIMIT)
@@ -53,15 +54,13 @@ impl Options {
 /// One step for each crate that has models.
 pub(crate) fn run(report: &mut Report, workspace: &Workspace, options: &Options) {
     let mut found = false;
-    for package in &workspace.packages {
-        if workspace.root.join(package.folder()).join("tests/it/models.rs").exists() {
-            found = true;
-            let step = format!("models {}, {} schedules of each kind", package.name, options.runs);
-            report.command(&step, &options.command(&package.name));
-        }
+    for (package, _) in workspace.targets("test").filter(|(_, target)| target.name == "models") {
+        found = true;
+        let step = format!("models {}, {} schedules of each kind", package.name, options.runs);
+        report.command(&step, &options.command(&package.name));
     }
     if !found {
-        report.skip("models", "no crate has a tests/it/models.rs");
+        report.skip("models", "no crate has a tests/models.rs");
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::Finding;
-use crate::workspace::{ABOUT, Package};
+use crate::workspace::{ABOUT, Package, Target};
 
 /// The facade: its name is taken in the registry, so that its folder is named after its library.
 const FACADE: &str = "ori-rs";
@@ -138,13 +138,16 @@ fn test_programs(package: &Package, manifest: &str) -> Vec<Finding> {
             own_main.push(name);
         }
     }
-    let stress = package.targets.iter().filter(|target| target.name == "stress" && target.is_tested);
-    let in_the_way = stress.map(|target| {
-        let message = "a stress test has `test = false`: `cargo xtask stress` runs it, in release";
+    let of_a_task = |target: &&Target| ["stress", "models"].contains(&target.name.as_str());
+    let in_the_way = package.targets.iter().filter(of_a_task).filter(|target| target.is_tested);
+    let in_the_way = in_the_way.map(|target| {
+        let message = "stress tests and models have `test = false`: `cargo xtask` has a task for them";
         Finding::new(&target.source, 1, "test-programs", message)
     });
-    let is_extra = |name: &str| name != "it" && !own_main.contains(&name);
-    let extra = package.targets.iter().filter(|target| target.is("test") && is_extra(&target.name));
+    let is_extra = |target: &&Target| {
+        target.is("test") && target.name != "it" && !own_main.contains(&target.name.as_str())
+    };
+    let extra = package.targets.iter().filter(is_extra).filter(|target| !of_a_task(target));
     let extra = extra.map(|target| {
         let message =
             "integration tests of a crate are one program, tests/it/main.rs (or have `harness = false`)";
@@ -179,7 +182,6 @@ fn entries(manifest: &str) -> impl Iterator<Item = Entry<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workspace::Target;
 
     const GOOD: &str = "[package]\nname = \"ori-a\"\nversion.workspace = true\nedition = { workspace = true }\n\
         rust-version.workspace = true\nlicense.workspace = true\n\n[lints]\nworkspace = true\n";
@@ -270,20 +272,19 @@ mod tests {
     }
 
     #[test]
-    fn a_stress_test_is_left_to_its_own_task() {
-        let stress = |is_tested| Target {
-            name: "stress".into(),
-            kinds: vec!["test".into()],
-            source: "crates/ori-a/tests/stress.rs".into(),
-            required_features: Vec::new(),
-            is_tested,
-        };
-        let manifest = format!("{GOOD}\n[[test]]\nname = \"stress\"\nharness = false\n");
-        assert_eq!(
-            rules(&Package { targets: vec![stress(true)], ..package() }, &manifest),
-            ["test-programs"]
-        );
-        assert_eq!(rules(&Package { targets: vec![stress(false)], ..package() }, &manifest), [""; 0]);
+    fn stress_tests_and_models_are_left_to_their_own_task() {
+        for name in ["stress", "models"] {
+            let program = |is_tested| Target {
+                name: name.into(),
+                kinds: vec!["test".into()],
+                source: format!("crates/ori-a/tests/{name}.rs").into(),
+                required_features: Vec::new(),
+                is_tested,
+            };
+            let with = |is_tested| Package { targets: vec![program(is_tested)], ..package() };
+            assert_eq!(rules(&with(true), GOOD), ["test-programs"]);
+            assert_eq!(rules(&with(false), GOOD), [""; 0]);
+        }
     }
 
     fn table(features: &[&str], docs: &str) -> Vec<String> {

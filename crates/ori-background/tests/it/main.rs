@@ -7,8 +7,6 @@ mod executors;
 mod future;
 mod group;
 mod limits;
-#[cfg(shuttle)]
-mod models;
 mod pool;
 mod process;
 mod shutdown;

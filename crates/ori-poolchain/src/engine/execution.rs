@@ -20,6 +20,7 @@ use super::run::Run;
 use super::tape::as_consumer;
 use super::watch::{Monitor, Sight, TICK};
 use super::workers::{Segment, Spawn};
+use crate::model::looks;
 use crate::model::sync::Arc;
 use crate::model::thread::Thread;
 use crate::options::{ChainOptions, StageOptions};
@@ -281,7 +282,7 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
             return false;
         }
         self.spins_left -= 1;
-        for _ in 0..SPINS {
+        for _ in 0..looks(SPINS) {
             if self.is_ready() {
                 return true;
             }

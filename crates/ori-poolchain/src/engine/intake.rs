@@ -20,6 +20,7 @@ use super::lock::lock;
 use super::observed::Depth;
 use super::run::Run;
 use super::workers::Workers;
+use crate::model::looks;
 use crate::model::sync::atomic::Ordering::SeqCst;
 use crate::model::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::model::sync::{Arc, Mutex};
@@ -120,7 +121,7 @@ where
     /// The source, and a buffer for its items; `None` if somebody reads, or it has ended. A source
     /// that does not block is back in a moment, and worth waiting for.
     fn take_source(&self) -> Option<(Box<S>, Vec<S::Item>)> {
-        let patience = if self.may_block { 1 } else { PATIENCE };
+        let patience = if self.may_block { 1 } else { looks(PATIENCE) };
         for _ in 0..patience {
             let mut state = lock(&self.state);
             if let Some(source) = state.source.take() {

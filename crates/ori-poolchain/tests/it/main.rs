@@ -15,8 +15,6 @@ mod executor;
 mod locks;
 #[cfg(feature = "async")]
 mod mixed;
-#[cfg(shuttle)]
-mod models;
 mod order;
 mod process_deaths;
 mod process_runs;

@@ -4,6 +4,7 @@
 //! Compiled with `--cfg shuttle` only; `cargo xtask models` does that. `ORI_MODEL_RUNS` says how
 //! many schedules of each kind. A failure prints its schedule. No time passes in a model, so a
 //! wake-up that is lost shows as a deadlock.
+#![cfg(shuttle)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
