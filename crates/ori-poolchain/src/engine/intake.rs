@@ -41,6 +41,8 @@ pub(crate) trait Input<A>: Close {
     fn stage(&self, batch: Batch<A>);
     /// Whether `pull` would read now.
     fn can_pull(&self) -> bool;
+    /// The same; if the window is in the way, the consumer will offer work when it opens.
+    fn can_pull_later(&self) -> bool;
     /// Whether batches lie ready.
     fn has_staged(&self) -> bool;
 }
@@ -254,9 +256,8 @@ where
         if let Want::Only(position) = wanted
             && lock(&self.state).next != position
         {
-            // Somebody was faster. Who found the source away meanwhile is asked again.
+            // Somebody was faster.
             self.put_back(source, false);
-            self.workers.offer();
             return Pull::Nothing;
         }
         // Only now does nobody else fill the window.
@@ -291,6 +292,10 @@ where
 
     fn can_pull(&self) -> bool {
         self.present.load(SeqCst) && self.run.room_for(self.wanted(None)) > 0
+    }
+
+    fn can_pull_later(&self) -> bool {
+        self.present.load(SeqCst) && self.run.room_or_full(self.wanted(None)) > 0
     }
 
     fn has_staged(&self) -> bool {

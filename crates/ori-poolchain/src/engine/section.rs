@@ -26,6 +26,11 @@ struct Worker<'s, 'e, A> {
 }
 
 impl<'e, A: Send + 'e> Section<'e, A> {
+    /// Whether batches lie ready.
+    fn has_ready(&self) -> bool {
+        self.workers.has_queued() || self.input.as_ref().is_some_and(|input| input.has_staged())
+    }
+
     fn worker(&self) -> Worker<'_, 'e, A> {
         let pulse = Pulse::new();
         let line = (self.line)(&pulse);
@@ -75,8 +80,7 @@ impl<'e, A: Send + 'e> Worker<'_, 'e, A> {
     fn run_ready(&mut self) -> Option<Fed> {
         let section = self.section;
         let workers = &*section.workers;
-        let staged = section.input.as_ref().is_some_and(|input| input.has_staged());
-        if !(staged || workers.has_queued()) || !workers.try_start() {
+        if !section.has_ready() || !workers.try_start() {
             return None;
         }
         let mut fed = self.resume();
@@ -137,20 +141,28 @@ impl<'e, A: Send + 'e> Segment<'e> for Section<'e, A> {
 
     fn help(&self, may_pull: bool) -> bool {
         let mut worker = self.worker();
-        worker.run_ready().or_else(|| may_pull.then(|| worker.run_pulled(Want::Any))?).is_some()
+        let fed = worker.run_ready().or_else(|| may_pull.then(|| worker.run_pulled(Want::Any))?);
+        self.workers.leave_to_others(self);
+        fed.is_some()
     }
 
     fn begin(&self, position: u64) -> bool {
-        self.worker().run_pulled(Want::Only(position)).is_some()
+        let fed = self.worker().run_pulled(Want::Only(position));
+        self.workers.leave_to_others(self);
+        fed.is_some()
     }
 
     fn can_help(&self, may_pull: bool) -> bool {
-        let input = self.input.as_ref();
-        let ready = self.workers.has_queued() || input.is_some_and(|input| input.has_staged());
-        (ready || may_pull && input.is_some_and(|input| input.can_pull())) && self.workers.may_start()
+        let pulls = || may_pull && self.input.as_ref().is_some_and(|input| input.can_pull());
+        (self.has_ready() || pulls()) && self.workers.may_start()
     }
 
     fn can_work(&self) -> bool {
         self.can_help(false) || self.input.as_ref().is_some_and(|input| input.can_pull())
+    }
+
+    fn has_more(&self) -> bool {
+        self.has_ready() && self.workers.may_start_later()
+            || self.input.as_ref().is_some_and(|input| input.can_pull_later())
     }
 }

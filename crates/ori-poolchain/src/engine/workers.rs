@@ -8,7 +8,10 @@
 //! while there is work.
 //!
 //! No offer is lost: a worker that leaves first gives up its seat, then looks for work once more
-//! ([`Workers::leave`]); who brings work first makes it visible, then looks for a free seat.
+//! ([`Workers::leave`]); who brings work first makes it visible, then looks for a free seat. What
+//! holds a worker up, a full window or permits that all are taken, it says *after* giving up its
+//! seat ([`Segment::has_more`]): whoever hears it earlier clears the note and finds no seat to offer.
+//! The consumer, which has no seat, looks last too when it has helped.
 //!
 //! *Seats* bound the workers; *permits* bound how many of them run user functions at this moment
 //! (a worker that reads the source holds none, and the consumer that helps needs one).
@@ -56,6 +59,11 @@ pub(crate) trait Segment<'e>: Send + Sync {
     fn can_help(&self, may_pull: bool) -> bool;
     /// Whether one more worker would find something to do.
     fn can_work(&self) -> bool;
+    /// The same, asked by somebody who stops working and has no seat: where there is work that must
+    /// wait, this notes whom it waits for, and he will offer it.
+    fn has_more(&self) -> bool {
+        self.can_work()
+    }
     /// How many batches run at this moment, where that is not the number of permits.
     fn running(&self) -> Option<usize> {
         None
@@ -223,7 +231,7 @@ impl<'e> Workers<'e> {
 
     /// Whether there are fewer workers than wanted now.
     pub(crate) fn has_seat(&self) -> bool {
-        self.seats.load(Relaxed) < self.seats_now()
+        self.seats.load(SeqCst) < self.seats_now()
     }
 
     /// Whether there are more workers than wanted now.
@@ -252,7 +260,15 @@ impl<'e> Workers<'e> {
     /// Gives up a seat; false if there is work again and the worker sits on.
     fn leave(&self, segment: &dyn Segment<'e>) -> bool {
         self.seats.fetch_sub(1, SeqCst);
-        !(self.has_work(segment) && self.try_sit())
+        !(!self.run.is_stopped() && segment.has_more() && self.try_sit())
+    }
+
+    /// The same for the consumer, which has no seat: whoever found the source in its hands, or no
+    /// permit because of it, has left.
+    pub(crate) fn leave_to_others(&self, segment: &dyn Segment<'e>) {
+        if !self.run.is_stopped() && segment.has_more() {
+            self.offer();
+        }
     }
 
     /// Whether there is anything to do for one more worker.
@@ -263,6 +279,14 @@ impl<'e> Workers<'e> {
     /// Whether a permit is free.
     pub(crate) fn may_start(&self) -> bool {
         self.permits.load(SeqCst) < self.most
+    }
+
+    /// The same; where none is, whoever gives one back will offer work.
+    pub(crate) fn may_start_later(&self) -> bool {
+        self.may_start() || {
+            self.denied.store(true, SeqCst);
+            self.may_start()
+        }
     }
 
     /// Offers work if there is some that nobody has taken: called by each worker when it has taken
