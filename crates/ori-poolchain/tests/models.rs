@@ -1,5 +1,6 @@
 //! Chains of threads under a scheduler that tries out interleavings (shuttle): how the consumer is
-//! woken, the window fills and is offered again, seats are left and taken, and runs are stopped.
+//! woken, the window fills and is offered again, seats are left and taken, lost workers replaced, and
+//! runs are stopped.
 //!
 //! Compiled with `--cfg shuttle` only; `cargo xtask models` does that. `ORI_MODEL_RUNS` says how
 //! many schedules of each kind. A failure prints its schedule. No time passes in a model, so a
@@ -8,10 +9,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
 
 use ori_poolchain::PoolChain;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
-use shuttle::{Config, MaxSteps, Runner};
+use shuttle::{Config, MaxSteps, Runner, thread};
 
 /// Preemptions that a schedule puts where they hurt; most faults need two.
 const DEPTH: usize = 3;
@@ -22,17 +24,15 @@ const STEPS: usize = 30_000;
 fn model(f: impl Fn() + Send + Sync + 'static) {
     let runs = std::env::var("ORI_MODEL_RUNS").map_or(1_000, |runs| runs.parse().expect("a number"));
     let f = Arc::new(f);
-    let config = |max_steps| {
+    let config = || {
         let mut config = Config::new();
         config.stack_size = STACK;
-        config.max_steps = max_steps;
+        config.max_steps = MaxSteps::FailAfter(STEPS);
         config
     };
     let again = Arc::clone(&f);
-    Runner::new(RandomScheduler::new(runs), config(MaxSteps::FailAfter(STEPS))).run(move || again());
-    // It runs one thread until that waits: a thread that looks again and again, for what another is
-    // about to do, would keep that other from it for ever, which no system does.
-    Runner::new(PctScheduler::new(DEPTH, runs), config(MaxSteps::ContinueAfter(STEPS))).run(move || f());
+    Runner::new(RandomScheduler::new(runs), config()).run(move || again());
+    Runner::new(PctScheduler::new(DEPTH, runs), config()).run(move || f());
 }
 
 fn values(chain: &PoolChain<u64, u64>, items: u64) -> Vec<u64> {
@@ -47,6 +47,60 @@ fn every_item_comes_once_and_in_order_however_narrow_the_window() {
             assert_eq!(values(&chain.buffer(buffer), 4), [1, 2, 3, 4]);
         });
     }
+}
+
+#[test]
+fn the_consumer_may_begin_any_batch_of_an_eager_run_however_narrow_the_window() {
+    for buffer in [1, 2, 3] {
+        model(move || {
+            let chain = PoolChain::new().add_threadpool(|n: u64| n + 1).max_workers(2).buffer(buffer);
+            assert_eq!(chain.execute_eager(0..4).unwrap(), [1, 2, 3, 4]);
+        });
+    }
+}
+
+#[test]
+fn an_item_that_takes_too_long_costs_its_worker_and_no_other_item() {
+    for workers in [1, 2] {
+        model(move || {
+            let chain = PoolChain::new()
+                .add_threadpool(|n: u64| {
+                    thread::yield_now();
+                    n
+                })
+                .max_workers(workers)
+                .chunksize(1)
+                // Over at the second look of the monitor.
+                .timeout(Duration::from_nanos(1))
+                .buffer(2);
+            let mut place = 0;
+            for result in chain.execute_lazy(0..3).unwrap() {
+                match result {
+                    Ok(value) => assert_eq!(value, place),
+                    Err(error) => assert!(error.is_timeout() && error.item() == Some(place), "{error}"),
+                }
+                place += 1;
+            }
+            assert_eq!(place, 3);
+        });
+    }
+}
+
+#[test]
+fn a_run_that_is_dropped_while_its_workers_begin_keeps_nothing() {
+    model(|| {
+        let kept = Arc::new(());
+        let here = Arc::clone(&kept);
+        let chain = PoolChain::new().add_threadpool(|item: Arc<()>| item).max_workers(2).buffer(2);
+        let source = std::iter::repeat_with(move || Arc::clone(&here));
+        let results = chain.execute_lazy(source).unwrap();
+        let dropper = thread::spawn(move || drop(results));
+        dropper.join().unwrap();
+        drop(chain);
+        while Arc::strong_count(&kept) > 1 {
+            thread::yield_now();
+        }
+    });
 }
 
 #[test]

@@ -20,9 +20,9 @@ use super::run::Run;
 use super::tape::as_consumer;
 use super::watch::{Monitor, Sight, TICK};
 use super::workers::{Segment, Spawn};
-use crate::model::looks;
 use crate::model::sync::Arc;
-use crate::model::thread::Thread;
+use crate::model::thread::{self, Thread};
+use crate::model::{looks, nap};
 use crate::options::{ChainOptions, StageOptions};
 #[cfg(feature = "trace")]
 use crate::recorder::Reel;
@@ -298,22 +298,28 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
     fn nap(&self) -> bool {
         let inside = self.run.pulled().saturating_sub(self.taken);
         let flows = self.segments[0].workers().is_cheap() && inside >= self.run.window() as u64 / 4;
-        // What ends a nap is the clock, which stands still in a model.
-        if !flows || self.run.ends_at_error() || cfg!(shuttle) {
+        if !flows || self.run.ends_at_error() {
             return false;
         }
         self.run.set_hasty(false);
-        self.park(NAP);
+        self.leave_waker();
+        if !self.is_ready() {
+            nap(NAP);
+        }
         self.run.set_hasty(true);
         self.is_ready()
     }
 
     /// Sleeps until there is something to do, at most for so long.
     fn park(&self, most: Duration) {
-        self.run.register_consumer(&Waker::from(Arc::new(Parked(crate::model::thread::current()))));
+        self.leave_waker();
         if !self.is_ready() {
-            crate::model::thread::park_timeout(most);
+            thread::park_timeout(most);
         }
+    }
+
+    fn leave_waker(&self) {
+        self.run.register_consumer(&Waker::from(Arc::new(Parked(thread::current()))));
     }
 
     /// The next batch, if it is there.

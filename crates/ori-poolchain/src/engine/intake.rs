@@ -216,8 +216,12 @@ where
     /// Puts the source back, or drops it if nobody will read it again.
     fn put_back(&self, source: Box<S>, ended: bool) {
         if !ended && !self.run.is_stopped() {
-            lock(&self.state).source = Some(source);
-            self.present.store(true, SeqCst);
+            {
+                let mut state = lock(&self.state);
+                state.source = Some(source);
+                // Later it might be out again, and whoever wants to read would look for it in a loop.
+                self.present.store(true, SeqCst);
+            }
             if !self.run.is_stopped() {
                 return;
             }

@@ -17,7 +17,8 @@ use super::run::Run;
 use super::workers::Spawn;
 use crate::model::sync::atomic::Ordering::{Relaxed, SeqCst};
 use crate::model::sync::atomic::{AtomicBool, AtomicU64, fence};
-use crate::model::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use crate::model::sync::{Arc, Condvar, Mutex, Weak};
+use crate::model::wait_until;
 
 /// How often the monitor looks at batches; also how long a batch may take before it is split.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
@@ -125,9 +126,7 @@ impl<'e> Monitor<'e> {
         let mut idle = 0;
         let mut pause = TICK;
         loop {
-            let over = lock(&self.over);
-            let waited = self.ended.wait_timeout_while(over, pause, |over| !*over);
-            if *waited.unwrap_or_else(PoisonError::into_inner).0 {
+            if wait_until(&self.over, &self.ended, pause) {
                 return;
             }
             pause = match self.look() {
