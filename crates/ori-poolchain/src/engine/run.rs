@@ -4,9 +4,9 @@
 //! # The window
 //! `pulled - released` items are inside the chain. The source is read only while that is below the
 //! window; the consumer releases a batch when it asks for the one after. Whoever finds the window
-//! full says so in `full` and leaves; the consumer, when the window is half empty, offers work
-//! again. Both sides write their half first and read the other's half after, with `SeqCst`, so one
-//! of them always sees the other.
+//! full says so in `full` and leaves, and says it again when its seat is free; the consumer, when
+//! the window is half empty, clears that and offers work again. Both sides write their half first
+//! and read the other's half after, with `SeqCst`, so one of them always sees the other.
 //!
 //! # The consumer
 //! A consumer that has nothing to do leaves a [`Waker`] and looks once more before it waits. Whoever
