@@ -16,6 +16,7 @@ use super::intake::Close;
 use super::meter::Meter;
 use super::observed::Observed;
 use super::port::Port;
+use super::rhythm::{LONGEST_NAP, Rhythm};
 use super::run::Run;
 use super::tape::as_consumer;
 use super::watch::{Monitor, Sight, TICK};
@@ -35,8 +36,6 @@ const SPINS: usize = 100;
 const SPIN_PAUSES: usize = 8;
 /// How often it does so in a run.
 const MOST_SPINS: u32 = 4;
-/// How long it sleeps while cheap items are made: some batches.
-const NAP: Duration = Duration::from_millis(1);
 /// The longest that it sleeps before it looks whether something withholds its results.
 const LONGEST_SLEEP: Duration = Duration::from_millis(16);
 
@@ -60,6 +59,7 @@ pub(crate) struct Execution<'e, O> {
     /// Items of the last batch, which the consumer may still hold.
     held: usize,
     spins_left: u32,
+    rhythm: Rhythm,
     #[cfg(feature = "trace")]
     reel: Reel<'e>,
 }
@@ -188,6 +188,7 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
             taken: 0,
             held: 0,
             spins_left: MOST_SPINS,
+            rhythm: Rhythm::new(),
             #[cfg(feature = "trace")]
             reel,
         }
@@ -293,20 +294,21 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         false
     }
 
-    /// While many cheap items are on their way, sleeps for the time of some batches, so that the
-    /// workers need not wake this thread for each of them. False if there still is nothing.
-    fn nap(&self) -> bool {
-        let inside = self.run.pulled().saturating_sub(self.taken);
-        let flows = self.segments[0].workers().is_cheap() && inside >= self.run.window() as u64 / 4;
-        if !flows || self.run.ends_at_error() {
+    /// Sleeps until several batches are there, where they come quickly. False if there still is
+    /// nothing.
+    fn nap(&mut self) -> bool {
+        if self.run.ends_at_error() {
             return false;
         }
-        self.run.set_hasty(false);
+        let Some(results) = self.rhythm.nap(self.taken) else { return false };
+        self.run.set_patience(results);
         self.leave_waker();
         if !self.is_ready() {
-            nap(NAP);
+            let asleep = Instant::now();
+            nap(LONGEST_NAP);
+            self.rhythm.napped(asleep.elapsed());
         }
-        self.run.set_hasty(true);
+        self.run.set_patience(1);
         self.is_ready()
     }
 

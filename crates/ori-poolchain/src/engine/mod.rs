@@ -18,7 +18,7 @@
 //! * [`meter`], [`observed`]: what each stage has done, and for what its workers wait; [`tape`]: the
 //!   meter's words to a recorder.
 //! * [`watch`], [`slot`]: the monitor, and batches that it can take away from a stuck worker.
-//! * [`execution`]: a run from the consumer's side.
+//! * [`execution`]: a run from the consumer's side; `rhythm`: when it sleeps over several batches.
 //! * `async_stage`, `in_flight`, `bell`: a stage of async functions, and the thread that drives it.
 //! * [`process_stage`], [`gate`], [`away`]: a stage that runs in worker processes, the order in which
 //!   its batches go there, and what comes back.
@@ -48,6 +48,7 @@ pub(crate) mod observed;
 pub(crate) mod port;
 pub(crate) mod process_stage;
 pub(crate) mod queue;
+mod rhythm;
 pub(crate) mod run;
 pub(crate) mod section;
 pub(crate) mod slot;

@@ -10,7 +10,11 @@
 //!
 //! # The consumer
 //! A consumer that has nothing to do leaves a [`Waker`] and looks once more before it waits. Whoever
-//! makes something visible that it may wait for calls [`Run::wake_consumer`] after.
+//! makes something visible that it may wait for calls [`Run::wake_consumer`] after. To wake a thread
+//! costs some microseconds, and the processor that it takes from a worker: a consumer that has
+//! *patience* is woken when so many results are there.
+//!
+//! In an eager run what has come out is wanted in any case, so it fills no window.
 
 use std::fmt;
 use std::task::Waker;
@@ -29,8 +33,10 @@ use crate::model::sync::{Mutex, OnceLock, Weak};
 /// Batches in the window for each worker, where the user did not set one: enough that no worker
 /// waits while one slow batch holds the others' results back.
 const BATCHES_A_WORKER: usize = 16;
-/// The part of the window that is worth waking the consumer for.
+/// The part of the window that is worth waking the consumer for, however patient it is.
 const MUCH: u64 = 4;
+/// The results that an eager consumer is woken for: few wake-ups, and little left to do at the end.
+const EAGER_PATIENCE: u64 = 8192;
 /// The least and the most items in such a window.
 const WINDOW_LEAST: usize = 1024;
 const WINDOW_MOST: usize = 65_536;
@@ -72,8 +78,8 @@ pub(crate) struct Run<'e> {
     delivered: AtomicU64,
     /// What the consumer asked for last has come.
     ready: AtomicBool,
-    /// The consumer wants the next result at once: see [`Run::delivered`].
-    hasty: AtomicBool,
+    /// So many results are worth waking the consumer for: see [`Run::delivered`].
+    patience: AtomicU64,
     consumer_waits: AtomicBool,
     consumer: Mutex<Option<Waker>>,
 }
@@ -100,7 +106,7 @@ impl<'e> Run<'e> {
             eager,
             delivered: AtomicU64::new(0),
             ready: AtomicBool::new(false),
-            hasty: AtomicBool::new(!eager),
+            patience: AtomicU64::new(if eager { EAGER_PATIENCE } else { 1 }),
             consumer_waits: AtomicBool::new(false),
             consumer: Mutex::new(None),
         }
@@ -193,7 +199,8 @@ impl<'e> Run<'e> {
     }
 
     fn room(&self) -> usize {
-        let inside = self.pulled.load(SeqCst).saturating_sub(self.released.load(SeqCst));
+        let out = if self.eager { &self.delivered } else { &self.released };
+        let inside = self.pulled.load(SeqCst).saturating_sub(out.load(SeqCst));
         self.window().saturating_sub(usize::try_from(inside).unwrap_or(usize::MAX))
     }
 
@@ -233,6 +240,11 @@ impl<'e> Run<'e> {
             return;
         }
         self.released.fetch_add(items as u64, SeqCst);
+        self.reopen();
+    }
+
+    /// Offers work if the window was full and has room again.
+    fn reopen(&self) {
         if self.full.load(SeqCst) && self.room() >= self.window().div_ceil(2) && self.full.swap(false, SeqCst)
         {
             self.window_turned();
@@ -275,22 +287,25 @@ impl<'e> Run<'e> {
     }
 
     /// A batch has come out. Says whether the consumer should look now: what it wants next is there,
-    /// and it is hasty, or a good part of the window is results, or this was the last one.
+    /// and as much as it has patience for, or a good part of the window; or this was the last one.
     ///
-    /// The consumer of an eager run is hasty from the first error on, which may be what it waits
-    /// for; that of a lazy run always, except while it naps.
+    /// An error ends the patience: it may be what an eager run waits for.
     pub(crate) fn delivered(&self, items: usize, next: bool, failed: bool) -> bool {
         let delivered = self.delivered.fetch_add(items as u64, SeqCst) + items as u64;
         if next {
             self.ready.store(true, SeqCst);
         }
         if failed {
-            self.set_hasty(true);
+            self.set_patience(1);
         }
-        let inside = delivered.saturating_sub(self.released.load(Relaxed));
-        let much = self.window() as u64 / MUCH;
-        let wanted = self.hasty.load(SeqCst) || inside >= much;
-        (wanted && self.ready.load(SeqCst)) || self.is_drained(delivered)
+        let mut enough = self.patience.load(SeqCst);
+        if self.eager {
+            self.reopen();
+        } else {
+            enough = enough.min(self.window() as u64 / MUCH);
+        }
+        let waiting = delivered.saturating_sub(self.released.load(Relaxed));
+        (waiting >= enough && self.ready.load(SeqCst)) || self.is_drained(delivered)
     }
 
     /// The consumer is about to look for what comes next.
@@ -298,8 +313,9 @@ impl<'e> Run<'e> {
         self.ready.store(false, SeqCst);
     }
 
-    pub(crate) fn set_hasty(&self, hasty: bool) {
-        self.hasty.store(hasty, SeqCst);
+    /// How many results are worth waking the consumer for; 1 is each of them.
+    pub(crate) fn set_patience(&self, results: u64) {
+        self.patience.store(results, SeqCst);
     }
 
     /// Leaves a waker; the caller must look for work once more before it waits.
