@@ -14,7 +14,8 @@
 //! costs some microseconds, and the processor that it takes from a worker: a consumer that has
 //! *patience* is woken when so many results are there.
 //!
-//! In an eager run what has come out is wanted in any case, so it fills no window.
+//! In an eager run what has come out is wanted in any case, so it fills no window but one that the
+//! user chose.
 
 use std::fmt;
 use std::task::Waker;
@@ -198,8 +199,13 @@ impl<'e> Run<'e> {
         self.window.load(Relaxed)
     }
 
+    /// Whether what has come out no longer counts as inside.
+    fn gathers(&self) -> bool {
+        self.eager && self.fits
+    }
+
     fn room(&self) -> usize {
-        let out = if self.eager { &self.delivered } else { &self.released };
+        let out = if self.gathers() { &self.delivered } else { &self.released };
         let inside = self.pulled.load(SeqCst).saturating_sub(out.load(SeqCst));
         self.window().saturating_sub(usize::try_from(inside).unwrap_or(usize::MAX))
     }
@@ -299,7 +305,7 @@ impl<'e> Run<'e> {
             self.set_patience(1);
         }
         let mut enough = self.patience.load(SeqCst);
-        if self.eager {
+        if self.gathers() {
             self.reopen();
         } else {
             enough = enough.min(self.window() as u64 / MUCH);
