@@ -27,9 +27,9 @@ use crate::model::sync::atomic::Ordering::Relaxed;
 use crate::model::sync::atomic::{AtomicU32, AtomicUsize};
 use crate::processes::WorkerProcesses;
 
-/// How long a batch should take its process: long beside what it costs to send one (about 10 µs),
-/// short beside what a person notices.
-const TARGET: Duration = Duration::from_micros(200);
+/// How long a batch should take its process: long beside what it costs this process to send one and
+/// to be woken for its results (30 to 100 µs), short beside what a person notices.
+const TARGET: Duration = Duration::from_millis(1);
 /// A batch grows at most by this factor.
 const GROWTH: usize = 4;
 /// The most items in a batch whose size we choose.
