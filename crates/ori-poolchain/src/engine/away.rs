@@ -11,7 +11,7 @@ use ori_worker::{JobId, Replies, Sink};
 
 use super::lock::lock;
 use super::meter::{Held, Meter};
-use super::tape::Sent;
+use super::tape::{Again, Sent};
 use crate::model::sync::atomic::AtomicU32;
 use crate::model::sync::atomic::Ordering::Relaxed;
 use crate::model::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -228,7 +228,7 @@ impl Sink for Return {
 
     fn retried(&self, item: u32, tries: u32, error: &OriError) {
         let position = self.places.at(item as usize);
-        self.away.meter.died(&self.sent, position, error);
+        self.away.meter.died(&self.sent, position, error, Again::Yes);
         self.away.meter.retried(position, error);
         event!(
             in &self.span, DEBUG, "item retried",
@@ -247,7 +247,7 @@ impl Sink for Return {
 
     fn failed(&self, item: u32, error: OriError) {
         if error.is_worker_lost() || error.is_timeout() {
-            self.away.meter.died(&self.sent, self.places.at(item as usize), &error);
+            self.away.meter.died(&self.sent, self.places.at(item as usize), &error, Again::No);
         }
         self.come(item, 1, What::Failed(error));
     }

@@ -6,7 +6,7 @@ use ori_errors::OriError;
 use ori_worker::Replies;
 
 use super::run::Run;
-use super::tape::{Seat, Sent, Tape};
+use super::tape::{Again, Seat, Sent, Tape};
 use crate::model::sync::atomic::AtomicU64;
 use crate::model::sync::atomic::Ordering::Relaxed;
 
@@ -183,9 +183,9 @@ impl Meter {
     }
 
     /// An item cost its process.
-    pub(crate) fn died(&self, sent: &Sent, position: u64, error: &OriError) {
+    pub(crate) fn died(&self, sent: &Sent, position: u64, error: &OriError, again: Again) {
         self.lost_workers.fetch_add(1, Relaxed);
-        self.tape.died(|| self.now(), sent, position, error);
+        self.tape.died(|| self.now(), sent, position, error, again);
     }
 
     /// Counts a batch that this stage ran: `items` values went in, `errors` of them failed.

@@ -6,6 +6,13 @@ pub(crate) use absent::{Seat, Sent, Tape, as_consumer};
 #[cfg(feature = "trace")]
 pub(crate) use present::{Seat, Sent, Tape, as_consumer};
 
+/// Whether an item is tried again.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    Yes,
+    No,
+}
+
 #[cfg(feature = "trace")]
 mod present {
     use std::cell::Cell;
@@ -16,6 +23,7 @@ mod present {
     use ori_errors::OriError;
     use ori_worker::Replies;
 
+    use super::Again;
     use crate::engine::meter::Ran;
     use crate::recorder::{MarkKind, Span, Track, Who};
 
@@ -133,11 +141,20 @@ mod present {
         }
 
         /// An item cost its process.
-        pub(crate) fn died(&self, at: impl FnOnce() -> u64, sent: &Sent, position: u64, error: &OriError) {
+        pub(crate) fn died(
+            &self,
+            at: impl FnOnce() -> u64,
+            sent: &Sent,
+            position: u64,
+            error: &OriError,
+            again: Again,
+        ) {
             let Some(track) = &self.0 else { return };
             let at = at();
             if let Some(pid) = error.pid() {
-                track.died(pid, Span::of(sent.0.load(Relaxed), at, position..position + 1, 1, 1));
+                // The item counts when it has its result.
+                let items = usize::from(again == Again::No);
+                track.died(pid, Span::of(sent.0.load(Relaxed), at, position..position + 1, items, items));
             }
             track.mark(at, MarkKind::Lost, 1, Some((position, error)));
         }
@@ -149,6 +166,7 @@ mod absent {
     use ori_errors::OriError;
     use ori_worker::Replies;
 
+    use super::Again;
     use crate::engine::meter::Ran;
 
     #[derive(Clone, Debug, Default)]
@@ -209,6 +227,7 @@ mod absent {
             _sent: &Sent,
             _position: u64,
             _error: &OriError,
+            _again: Again,
         ) {
         }
     }

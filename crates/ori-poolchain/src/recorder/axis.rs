@@ -34,7 +34,16 @@ impl Axis {
             .flat_map(|(unit, name, steps)| steps.iter().map(move |step| (unit, name, step * unit)));
         let mut fitting = steps.filter(|(.., step)| self.end / step <= MOST_MARKS);
         let Some((unit, name, step)) = fitting.next() else { return Vec::new() };
-        let name_of = |at: u64| if at == 0 { "0".to_owned() } else { format!("{} {name}", at / unit) };
+        // 0.5 s rather than 500 ms where others are whole seconds; minutes and hours are not decimal.
+        let decimal = UNITS.iter().rev().find(|(unit, ..)| *unit <= self.end && *unit <= 1_000_000_000);
+        let (unit, name) = match decimal {
+            Some((larger, name, _)) if larger > unit => (larger, name),
+            _ => (unit, name),
+        };
+        let name_of = |at: u64| match at {
+            0 => "0".to_owned(),
+            at => format!("{} {name}", at as f64 / *unit as f64),
+        };
         (0..=self.end / step).map(|mark| (mark * step, name_of(mark * step))).collect()
     }
 }
@@ -86,6 +95,18 @@ mod tests {
             assert!(marks.iter().all(|(at, _)| *at <= end));
             assert_eq!(marks[0].1, "0");
         }
+    }
+
+    #[test]
+    fn the_marks_of_an_axis_have_one_unit() {
+        let names = |end| {
+            let axis = Axis { left: 0.0, width: 1.0, end };
+            axis.marks().into_iter().map(|(_, name)| name).take(4).collect::<Vec<_>>()
+        };
+        assert_eq!(names(4_980_000_000), ["0", "0.5 s", "1 s", "1.5 s"]);
+        assert_eq!(names(680_000_000), ["0", "100 ms", "200 ms", "300 ms"]);
+        assert_eq!(names(100_000_000_000), ["0", "10 s", "20 s", "30 s"]);
+        assert_eq!(names(7_000_000_000_000), ["0", "20 min", "40 min", "60 min"]);
     }
 
     #[test]

@@ -11,10 +11,12 @@
 //! * [`recording`]: one run: its tracks, how many items wait where, and its statistics.
 //! * [`reel`]: a run's recording in the hands of its execution, and the files that it leaves.
 //! * [`picture`]: all that was recorded, at one moment and on one axis of time.
-//! * [`trace`], [`timeline`]: the two ways to write it down; [`svg`] and [`axis`] serve the second.
+//! * [`trace`], [`timeline`]: the two ways to write it down; [`svg`], [`axis`] and [`bars`] serve the
+//!   second.
 //! * [`file`](mod@file): whole files or none.
 
 mod axis;
+mod bars;
 mod file;
 mod picture;
 mod recording;
@@ -106,7 +108,7 @@ impl Recorder {
     /// run began.
     ///
     /// The file is complete or not there: a file of this name is replaced when the new one is whole. It
-    /// has at most about 8 MB for each stage.
+    /// has at most about 12 MB for each stage.
     ///
     /// # Errors
     /// `Io`, with the path, when it cannot be written; `Validation` when there was no run yet.
@@ -189,8 +191,7 @@ impl<I, O, B: Lifetime> PoolChain<I, O, B> {
     /// Lets `recorder` record the runs of this chain; see [`Recorder`]. Single-threaded runs are not
     /// recorded.
     ///
-    /// It costs a run some 0.2 µs a batch: nothing that can be noticed, but where the items cost next to
-    /// nothing and come one by one.
+    /// It costs a run some 0.1 µs a batch, and a batch takes 64 µs where you do not choose its size.
     ///
     /// ```
     /// use ori_poolchain::{PoolChain, Recorder};

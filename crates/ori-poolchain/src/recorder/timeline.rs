@@ -8,13 +8,14 @@
 //! lane is cut into columns, and how dark a column is says how much of it was work; columns are wider
 //! when there are many lanes. A stage with very many workers is one curve: how many of them were busy.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::axis::{Axis, count, things, time};
+use super::bars::{Columns, STEP, describe, marks, named, outline, sign, spread};
 use super::picture::{Limit, Picture, RunPicture, StagePicture};
-use super::svg::{Area, Px, Svg};
-use super::track::{Lane, Mark, MarkKind, Span};
+use super::svg::{Area, Svg};
+use super::track::MarkKind;
+use crate::StageStats;
 
 const WIDTH: f64 = 1180.0;
 const MARGIN: f64 = 16.0;
@@ -25,8 +26,9 @@ const LANES: f64 = 720.0;
 const SHARES: f64 = LEFT + LANES + 22.0;
 const SHARES_WIDTH: f64 = WIDTH - SHARES - MARGIN;
 const HEAD: f64 = 128.0;
-/// The least height of a stage, for what stands beside its lanes.
+/// The least height of a stage, for what stands beside its lanes, and of each line more.
 const LEAST: f64 = 66.0;
+const LINE: f64 = 16.0;
 const GAP: f64 = 14.0;
 /// The height of a run's name.
 const NAME: f64 = 24.0;
@@ -41,13 +43,9 @@ const MOST_LANES: usize = 16;
 const MOST_BOXES: usize = 1_000;
 /// So many lanes are cut into columns of one pixel.
 const FINE_LANES: usize = 24;
-/// The columns of a curve, in pixels.
-const STEP: f64 = 2.0;
-/// Marks of one kind that are nearer are one.
+/// Marks of one kind that are nearer are one, in so many stages; in more, those farther apart too.
 const MARK_STEP: f64 = 9.0;
-/// How dark a column is of which at least so much was work.
-const LEVELS: [(f64, f64); 6] =
-    [(0.0, 0.12), (0.05, 0.25), (0.15, 0.45), (0.35, 0.65), (0.6, 0.82), (0.85, 1.0)];
+const FINE_MARKS: usize = 4;
 /// The most characters of a stage's name.
 const MOST_CHARS: usize = 18;
 
@@ -92,6 +90,8 @@ struct Style {
     boxes: bool,
     /// The width of a column, in pixels.
     column: f64,
+    /// Marks of one kind that are nearer are one.
+    near: f64,
 }
 
 impl Style {
@@ -99,7 +99,12 @@ impl Style {
         let spans: usize = picture.stages().flat_map(|stage| &stage.lanes).map(|lane| lane.spans.len()).sum();
         let lanes = picture.stages().map(|stage| stage.lanes.len()).filter(|lanes| *lanes <= MOST_LANES);
         let lanes: usize = lanes.sum();
-        Self { boxes: spans <= MOST_BOXES, column: lanes.div_ceil(FINE_LANES).max(1) as f64 }
+        let marked = picture.stages().filter(|stage| !stage.marks.is_empty()).count();
+        Self {
+            boxes: spans <= MOST_BOXES,
+            column: lanes.div_ceil(FINE_LANES).max(1) as f64,
+            near: MARK_STEP * marked.div_ceil(FINE_MARKS).max(1) as f64,
+        }
     }
 }
 
@@ -175,12 +180,24 @@ fn rows(picture: &Picture) -> Vec<Row<'_>> {
             }
             let marks = if stage.marks.is_empty() { 0.0 } else { MARKS };
             let queue = if has_queue(stage) { QUEUE + 4.0 } else { 0.0 };
-            let height = (marks + lanes_height(stage) + queue).max(LEAST);
+            let lines = stage.stats.as_ref().map_or(0, |stats| troubles(stats).len());
+            let height = (marks + lanes_height(stage) + queue).max(LEAST + LINE * lines as f64);
             rows.push(Row { run, stage, heading, top: y, height });
             y += height + GAP;
         }
     }
     rows
+}
+
+/// What went wrong in a stage.
+fn troubles(stats: &StageStats) -> Vec<String> {
+    let troubles = [
+        (stats.errors, "error", "errors"),
+        (stats.lost, "worker lost", "workers lost"),
+        (stats.retries, "retry", "retries"),
+    ];
+    let troubles = troubles.iter().filter(|(number, ..)| *number > 0);
+    troubles.map(|(number, one, many)| things(*number, one, many)).collect()
 }
 
 /// The height of a lane and of the space behind it.
@@ -211,7 +228,7 @@ impl Row<'_> {
         self.who(svg);
         let mut y = self.top;
         if !self.stage.marks.is_empty() {
-            marks(svg, axis, &self.stage.marks, y + MARKS / 2.0);
+            marks(svg, axis, style.near, &self.stage.marks, y + MARKS / 2.0);
             y += MARKS;
         }
         if self.stage.lanes.len() > MOST_LANES {
@@ -242,16 +259,8 @@ impl Row<'_> {
         svg.text("s", MARGIN, self.top + 31.0, &stage.workers());
         let Some(stats) = &stage.stats else { return };
         svg.text("s", MARGIN, self.top + 47.0, &things(stats.items, "item", "items"));
-        let troubles = [
-            (stats.errors, "error", "errors"),
-            (stats.lost, "worker lost", "workers lost"),
-            (stats.retries, "retry", "retries"),
-        ];
-        let troubles: Vec<_> = troubles.iter().filter(|(number, ..)| *number > 0).collect();
-        let troubles: Vec<_> =
-            troubles.iter().map(|(number, one, many)| things(*number, one, many)).collect();
-        if !troubles.is_empty() {
-            svg.text("s", MARGIN, self.top + 63.0, &troubles.join(", "));
+        for (line, trouble) in troubles(stats).iter().enumerate() {
+            svg.text("s", MARGIN, self.top + 63.0 + LINE * line as f64, trouble);
         }
     }
 
@@ -287,7 +296,7 @@ impl Row<'_> {
         let most = self.stage.most.max(1) as f64;
         let heights = busy.iter().map(|busy| CURVE * (busy / most).min(1.0));
         let class = if self.stage.is_limit { "limit area" } else { "busy area" };
-        svg.shape(class, &outline(heights, y + CURVE), "how many were busy");
+        svg.shape(class, &outline(axis, heights, y + CURVE), "how many were busy");
         svg.text("k e", LEFT - 8.0, y + 9.0, &format!("{} busy", count(self.stage.most as u64)));
         svg.text("k e", LEFT - 8.0, y + CURVE, "0");
     }
@@ -295,21 +304,21 @@ impl Row<'_> {
     /// How many items waited before the stage.
     fn queue(&self, svg: &mut Svg, axis: &Axis, y: f64) {
         let mut depth = vec![0.0_f64; (LANES / STEP) as usize];
-        let mut last = 0;
-        let mut value = 0.0;
-        for (at, items) in &self.stage.queued {
-            let column = ((axis.place(*at) - LEFT) / STEP) as usize;
-            let column = column.min(depth.len() - 1);
-            // What it was, until it was looked at again.
-            depth[last..column].fill(value);
-            value = *items as f64;
-            depth[column] = depth[column].max(value);
-            last = column;
+        let column = |at: u64| (((axis.place(at) - LEFT) / STEP) as usize).min(depth.len() - 1);
+        let looks: Vec<_> =
+            self.stage.queued.iter().map(|(at, items)| (column(*at), *items as f64)).collect();
+        for pair in looks.windows(2) {
+            let [(from, before), (to, after)] = [pair[0], pair[1]];
+            // What lay between two looks is not known; a straight line is the best guess.
+            for (column, items) in depth.iter_mut().enumerate().take(to + 1).skip(from) {
+                let part = (column - from) as f64 / (to - from).max(1) as f64;
+                *items = items.max(before + part * (after - before));
+            }
         }
         let most = self.stage.queued.iter().map(|(_, items)| *items).max().unwrap_or(0);
         let heights = depth.iter().map(|items| QUEUE * items / most.max(1) as f64);
         let title = format!("items that wait before the stage: up to {}", count(most));
-        svg.shape("queue", &outline(heights, y + QUEUE), &title);
+        svg.shape("queue", &outline(axis, heights, y + QUEUE), &title);
         svg.text("k e", LEFT - 8.0, y + 9.0, &format!("up to {}", count(most)));
         svg.text("k e", LEFT - 8.0, y + 21.0, "wait for it");
     }
@@ -348,141 +357,63 @@ impl Row<'_> {
     }
 }
 
-/// What a span was.
-fn describe(span: &Span) -> String {
-    let Span { begin, end, positions, items, errors, batches, busy, pid, open } = span;
-    let mut text = match (batches, items) {
-        _ if *open => format!("from item {} on, not ended", count(positions.start)),
-        (1, 1) => format!("item {}", count(positions.start)),
-        (1, _) => format!("{} from {} on", things(*items, "item", "items"), count(positions.start)),
-        _ => format!(
-            "{} in {} batches, busy {}",
-            things(*items, "item", "items"),
-            count(*batches),
-            time(*busy)
-        ),
-    };
-    let _ = write!(text, ": {} at {}", time(end - begin), time(*begin));
-    if *errors > 0 {
-        let _ = write!(text, ", {}", things(*errors, "error", "errors"));
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorder::track::{Kind, Lane, MOST_CHARS as MOST_OF_A_REASON, MOST_SPANS, Mark, Span, Who};
+
+    /// As much as can be recorded of so many stages: on each lane work and rest in turn, never alike in
+    /// two columns, and marks of all kinds all over.
+    fn picture(stages: u64) -> Picture {
+        const LANES: u64 = MOST_LANES as u64;
+        const TICK: u64 = 1_000_000;
+        let spans = MOST_SPANS as u64 / LANES;
+        let lane = |number: u64| {
+            let span = |n: u64| Span {
+                busy: (n + number) % 7 * TICK / 14,
+                ..Span::of(n * TICK, n * TICK + TICK / 2, n..n + 1, 1, 0)
+            };
+            let mut lane = Lane::new(Who::Others);
+            lane.spans = (0..spans).map(span).collect();
+            lane
+        };
+        let mark = |n: u64, kind| Mark {
+            at: n * TICK,
+            kind,
+            count: 2,
+            item: Some(n),
+            reason: "x".repeat(MOST_OF_A_REASON),
+        };
+        let marks = [MarkKind::Lost, MarkKind::Retried, MarkKind::Failed];
+        let stage = |_| StagePicture {
+            name: "stage".into(),
+            kind: Kind::Threads,
+            most: MOST_LANES,
+            lanes: (0..LANES).map(lane).collect(),
+            marks: marks.iter().flat_map(|kind| (0..1024).map(|n| mark(n, *kind))).collect(),
+            grain: TICK,
+            queued: (0..2048).map(|n| (n * TICK / 2, n * 7919 % 1000)).collect(),
+            stats: None,
+            busy: 0.0,
+            is_limit: false,
+        };
+        let end = spans * TICK;
+        let run = RunPicture {
+            begin: 0,
+            end,
+            is_over: true,
+            stages: (0..stages).map(stage).collect(),
+            inside: Vec::new(),
+            results: None,
+        };
+        Picture { runs: vec![run], end, limit: None }
     }
-    if *pid > 0 {
-        let _ = write!(text, ", process {pid}");
-    }
-    text
-}
 
-/// Lanes cut into columns.
-struct Columns<'a> {
-    axis: &'a Axis,
-    width: f64,
-    /// For each level, the bars of it.
-    paths: [String; LEVELS.len()],
-}
-
-impl<'a> Columns<'a> {
-    fn new(axis: &'a Axis, width: f64) -> Self {
-        Self { axis, width, paths: Default::default() }
-    }
-
-    /// Adds a lane around the height `y`.
-    fn add(&mut self, lane: &Lane, y: f64) {
-        let mut busy = vec![0.0; (LANES / self.width).ceil() as usize];
-        spread(&lane.spans, self.axis, self.width, &mut busy);
-        let levels: Vec<_> = busy.iter().map(|busy| level(*busy)).collect();
-        let mut begin = 0;
-        for run in levels.chunk_by(|one, next| one == next) {
-            if let Some(level) = run[0] {
-                let x = LEFT + begin as f64 * self.width;
-                let _ =
-                    write!(self.paths[level], "M{} {}h{}", Px(x), Px(y), Px(run.len() as f64 * self.width));
-            }
-            begin += run.len();
-        }
-    }
-
-    fn draw(&self, svg: &mut Svg, class: &str, thickness: f64) {
-        for (path, (_, opacity)) in self.paths.iter().zip(LEVELS).filter(|(path, _)| !path.is_empty()) {
-            svg.bars(class, thickness, opacity, path);
-        }
-    }
-}
-
-/// How dark a column is of which so much was work; `None` is nothing at all.
-fn level(busy: f64) -> Option<usize> {
-    (busy > 0.0).then(|| LEVELS.partition_point(|(least, _)| *least <= busy) - 1)
-}
-
-/// Adds to each column of so many pixels the part of its time that was work.
-fn spread(spans: &[Span], axis: &Axis, width: f64, columns: &mut [f64]) {
-    for span in spans {
-        let (from, to) = ((axis.place(span.begin) - LEFT) / width, (axis.place(span.end) - LEFT) / width);
-        let density = span.busy as f64 / (span.end - span.begin).max(1) as f64;
-        let (first, last) = (from as usize, (to.ceil() as usize).min(columns.len()));
-        for (index, column) in columns.iter_mut().enumerate().take(last).skip(first) {
-            let part = to.min(index as f64 + 1.0) - from.max(index as f64);
-            *column += density * part.max(0.0);
-        }
-    }
-}
-
-/// The outline of a curve over a base line.
-fn outline(heights: impl Iterator<Item = f64>, base: f64) -> String {
-    let mut path = format!("M{} {}", Px(LEFT), Px(base));
-    let mut x = LEFT;
-    let mut before = f64::NAN;
-    for height in heights {
-        // Steps, not slopes: it was so all the while. To a tenth of a pixel, which nobody sees.
-        let height = (height * 10.0).round() / 10.0;
-        if height != before {
-            let _ = write!(path, "H{}V{}", Px(x), Px(base - height));
-            before = height;
-        }
-        x += STEP;
-    }
-    let _ = write!(path, "H{}V{}Z", Px(x), Px(base));
-    path
-}
-
-/// The class and the name of a mark.
-fn named(kind: MarkKind) -> (&'static str, &'static str) {
-    match kind {
-        MarkKind::Lost => ("lost", "worker lost"),
-        MarkKind::Retried => ("retried", "tried again"),
-        MarkKind::Failed => ("failed", "failed"),
-    }
-}
-
-/// The shape of a mark at a place.
-fn sign(kind: MarkKind, x: f64, y: f64) -> String {
-    let (x, y) = (Px(x), Px(y));
-    match kind {
-        MarkKind::Lost => format!("M{x} {y}m-5 -5h10l-5 10Z"),
-        MarkKind::Retried => format!("M{x} {y}m0 -5l5 5l-5 5l-5 -5Z"),
-        MarkKind::Failed => format!("M{x} {y}m-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0Z"),
-    }
-}
-
-/// Marks above the lanes; neighbours of one kind become one. Losses are drawn last, above the others.
-fn marks(svg: &mut Svg, axis: &Axis, marks: &[Mark], y: f64) {
-    for kind in [MarkKind::Failed, MarkKind::Retried, MarkKind::Lost] {
-        let (class, name) = named(kind);
-        let of_kind: Vec<&Mark> = marks.iter().filter(|mark| mark.kind == kind).collect();
-        let column = |mark: &Mark| (axis.place(mark.at) / MARK_STEP) as u64;
-        for near in of_kind.chunk_by(|one, next| column(one) == column(next)) {
-            let first = near[0];
-            let number: u64 = near.iter().map(|mark| mark.count).sum();
-            let mut title = format!("{name} at {}", time(first.at));
-            if number > 1 {
-                let _ = write!(title, ", {} times", count(number));
-            }
-            if let Some(item) = first.item {
-                let _ = write!(title, ", item {}", count(item));
-            }
-            if !first.reason.is_empty() {
-                let _ = write!(title, ": {}", first.reason);
-            }
-            svg.shape(class, &sign(kind, axis.place(first.at), y), &title);
+    #[test]
+    fn a_drawing_of_all_that_can_be_recorded_is_small() {
+        for stages in [1, 4, 16] {
+            let bytes = draw(&picture(stages)).len();
+            assert!(bytes < 500_000, "{stages} stages: {bytes} bytes");
         }
     }
 }

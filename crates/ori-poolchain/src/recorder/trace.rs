@@ -26,7 +26,7 @@ impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("displayTimeUnit", "ms")?;
-        let limit = self.0.limit.as_ref().map_or("unknown", |limit| &limit.what);
+        let limit = self.0.limit.as_ref().map_or("no stage", |limit| &limit.what);
         map.serialize_entry("otherData", &Other { limited_by: limit, over: self.0.is_over() })?;
         map.serialize_entry("traceEvents", &Events(self.0))?;
         map.end()

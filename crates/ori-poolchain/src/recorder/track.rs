@@ -30,7 +30,7 @@ const MOST_LANES: usize = 512;
 /// Where the grain begins, in nanoseconds.
 const FIRST_GRAIN: u64 = 1024;
 /// The most characters of an error that a mark keeps.
-const MOST_CHARS: usize = 160;
+pub(super) const MOST_CHARS: usize = 160;
 
 /// What the workers of a stage are.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub(crate) enum Who {
     Thread(ThreadId),
     Process(u32),
     Future,
-    /// Those for whom there is no lane.
+    /// Those for whom there is no lane; their work adds up, and may be more than the time.
     Others,
 }
 
@@ -123,7 +123,7 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    fn new(who: Who) -> Self {
+    pub(super) fn new(who: Who) -> Self {
         Self { who, spans: Vec::new(), open: None, vacant: false }
     }
 

@@ -174,6 +174,7 @@ fn a_process_that_is_given_an_item_again_is_told_of_twice() {
         let stage = trace.stages()[0];
         assert_eq!((stage.marks("worker lost"), stage.marks("tried again")), (3, 2));
         assert_eq!(stage.marks("failed"), 1);
+        assert_eq!(stage.items(), 10, "each counts once");
     });
 }
 

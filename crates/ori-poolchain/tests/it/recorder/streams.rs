@@ -1,12 +1,13 @@
 //! Async stages, and runs from and to streams.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use futures_lite::{StreamExt as _, future, stream};
 use ori_poolchain::{PoolChain, Recorder};
 use ori_test_support::{wait_until, within};
+use tokio::sync::Semaphore;
 
 use super::files::names;
 use super::{Trace, svg_of};
@@ -43,6 +44,34 @@ fn a_future_is_a_span_and_one_lane_holds_one_at_a_time() {
         assert_eq!(wait.marks("tried again"), 1);
         assert!(trace.flows.len() >= 200);
         svg_of(&recorder);
+    });
+}
+
+#[test]
+fn futures_beyond_the_lanes_share_one() {
+    const IN_FLIGHT: usize = 700;
+    within(LIMIT, || {
+        let recorder = Recorder::new();
+        let (started, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+        let chain = PoolChain::new()
+            .add_async(move |_: u64| {
+                let (started, gate) = (Arc::clone(&started), Arc::clone(&gate));
+                async move {
+                    if started.fetch_add(1, SeqCst) + 1 == IN_FLIGHT {
+                        gate.add_permits(10 * IN_FLIGHT);
+                    }
+                    gate.acquire().await.unwrap().forget();
+                }
+            })
+            .max_workers(IN_FLIGHT)
+            .record(&recorder);
+        assert_eq!(chain.execute_lazy(0..2000).unwrap().filter(Result::is_ok).count(), 2000);
+        let trace = Trace::of(&recorder);
+        let stage = trace.stages()[0];
+        assert_eq!(stage.items(), 2000);
+        assert_eq!(stage.lanes.len(), 512);
+        assert_eq!(stage.lanes.values().filter(|name| *name == "others").count(), 1);
+        assert!(svg_of(&recorder).contains("700 busy"));
     });
 }
 
