@@ -57,6 +57,19 @@ fn full_gives_the_value_back_and_empty_says_so() {
 }
 
 #[test]
+fn a_put_that_fails_is_an_ordinary_error_to_a_caller_who_drops_the_value() {
+    fn put_twice(queue: &Queue<u8>) -> ori_errors::Result<()> {
+        queue.put_with(1, Block::No)?;
+        queue.put_with(2, Block::No)?;
+        Ok(())
+    }
+    let queue = Queue::bounded(1);
+    assert_eq!(put_twice(&queue).unwrap_err().kind(), ErrorKind::QueueFull);
+    assert_eq!(queue.get().unwrap(), 1);
+    assert!(format!("{queue:?}").contains("capacity: Some(1)"), "{queue:?}");
+}
+
+#[test]
 fn a_timed_get_ends_within_its_limit_and_does_not_hold_the_loop() {
     within(LIMIT, || {
         let runtime = Builder::new_current_thread().enable_time().build().unwrap();

@@ -30,6 +30,17 @@ fn large_payloads_go_beside_the_body() {
 }
 
 #[test]
+fn elsewhere_a_payload_is_serialized_as_any_bytes_are() {
+    let value = (Payload::from(vec![1, 2, 3]), Payload::from(vec![9; 2000]));
+    let text = serde_json::to_string(&value).unwrap();
+    assert!(text.starts_with("[[1,2,3],["), "{text:.40}");
+    assert_eq!(serde_json::from_str::<(Payload, Payload)>(&text).unwrap(), value);
+    assert!(serde_json::from_str::<Payload>("[1, 256]").is_err());
+    // Nothing of it waits to go beside the next message.
+    assert_eq!(round_trip(&value), value);
+}
+
+#[test]
 fn a_payload_beyond_the_tail_is_an_error() {
     let (mut body, mut tail) = (Vec::new(), Tail::default());
     push_item(&Payload::from(vec![7; 5000]), &mut body, &mut tail).unwrap();
