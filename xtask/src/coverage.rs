@@ -12,12 +12,10 @@ const LIMIT: Duration = Duration::from_secs(60 * 60);
 /// The tests that Miri can run, and that end in time: it knows no child process, no shared memory
 /// between processes and no signal, and is a hundred times slower. Property tests are among the slow
 /// ones.
-const INTERPRETED: [(&str, &str); 4] = [
+const INTERPRETED: [(&str, &str); 3] = [
     ("ori-errors", ""),
     ("ori-worker", "--lib -- task:: codec:: --skip values_come_back_as_they_went"),
     ("ori-poolchain", "--lib"),
-    // What crosses to a helper thread borrows from the caller.
-    ("ori-bridge", "--test it -- matrix::any borrow"),
 ];
 
 /// Lines that the tests reach, as a table; worker processes count too.

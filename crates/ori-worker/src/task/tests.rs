@@ -24,6 +24,7 @@ fn a_descriptor_is_found_by_its_offset() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads the whole program file in memory, of which Miri has only the statics")]
 fn what_is_not_a_descriptor_is_refused() {
     let (offset, name_hash) = parts(Task::new(triple));
     assert!(Descriptor::at(offset, name_hash).is_some());
@@ -38,6 +39,7 @@ fn what_is_not_a_descriptor_is_refused() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads the whole program file in memory, of which Miri has only the statics")]
 fn every_other_place_in_this_program_is_refused() {
     let (offset, name_hash) = parts(Task::new(triple));
     let mut found = 0;
@@ -57,6 +59,7 @@ fn functions_differ_by_how_they_are_called() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "the linker gathers the names, and Miri has none")]
 fn a_function_without_a_name_is_not_for_other_executables() {
     let error = Task::new(triple).by_name().unwrap_err();
     assert!(error.is_validation() && error.to_string().contains("#[ori::task]"), "{error}");
