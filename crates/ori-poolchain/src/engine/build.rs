@@ -163,7 +163,7 @@ impl<'e, 'a> Build<'e, 'a> {
             Some((workers, _)) => Arc::clone(workers),
             None => self.new_workers(options),
         };
-        workers.add_stage(size_of::<A>().max(size_of::<B>()));
+        workers.pace.add_stage(size_of::<A>().max(size_of::<B>()));
         let watching = self.watching(options, part.main, share);
         // Who brings an executor wants its threads: their runtime, their names, their stacks.
         if watching.as_ref().is_some_and(|watching| watching.always) || options.executor.is_some() {

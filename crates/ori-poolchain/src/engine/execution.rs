@@ -229,8 +229,8 @@ impl<'e, O: Send + 'e> Execution<'e, O> {
         }
         if self.may_pull && self.run.pulled() == self.taken {
             let begins = match self.run.ends_at_error() {
-                true => workers.is_new() || workers.is_cheap(),
-                false => self.taken == 0 && workers.is_new() && !workers.has_chunksize(),
+                true => workers.pace.is_new() || workers.pace.is_cheap(),
+                false => self.taken == 0 && workers.pace.is_new() && !workers.pace.has_chunksize(),
             };
             if begins {
                 return self.run.span.in_scope(|| as_consumer(|| segment.begin(self.taken)));

@@ -143,8 +143,8 @@ where
 
     /// How many items to read at once, with so many left.
     fn wanted(&self, remaining: Option<usize>) -> usize {
-        let (size, most) = (self.workers.batch_size(remaining), self.workers.most());
-        if self.workers.has_chunksize() {
+        let (size, most) = (self.workers.pace.batch_size(remaining), self.workers.most());
+        if self.workers.pace.has_chunksize() {
             return size.min(self.run.window());
         }
         // A window that the user set is shared by all workers, one batch running and one waiting.
@@ -252,7 +252,7 @@ where
     }
 
     fn pull(&self, wanted: Want) -> Pull<S::Item> {
-        self.run.fit_window(self.workers.most(), self.workers.batch_size(None));
+        self.run.fit_window(self.workers.most(), self.workers.pace.batch_size(None));
         if self.run.room_or_full(self.wanted(None)) == 0 {
             return Pull::Nothing;
         }

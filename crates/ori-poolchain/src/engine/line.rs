@@ -98,7 +98,7 @@ where
             let error = match outcome {
                 Ok(Ok(())) if items.len() > 0 => {
                     // Before anybody takes the rest: it must be shared in small pieces.
-                    stage.workers.unlearn(all - items.len(), stage.meter.since(begun));
+                    stage.workers.pace.unlearn(all - items.len(), stage.meter.since(begun));
                     break;
                 }
                 Ok(Ok(())) => continue,
@@ -141,7 +141,7 @@ where
     fn feed(&mut self, batch: Batch<A>) -> Fed {
         let stage = &self.stage;
         let batch = match &stage.watching {
-            Some(watching) if watching.always || !stage.workers.is_steady() => {
+            Some(watching) if watching.always || !stage.workers.pace.is_steady() => {
                 let slot = self.slot.get_or_insert_with(|| Slot::new(stage, watching));
                 match slot.run(watching, &mut *self.runner, batch, self.pulse.stop()) {
                     Some(batch) => batch,
@@ -157,7 +157,7 @@ where
         if let Some(fed) = self.next.resume() {
             return Some(fed);
         }
-        let batch = self.stage.port.take(self.stage.workers.resume_size())?;
+        let batch = self.stage.port.take(self.stage.workers.pace.resume_size())?;
         Some(self.feed(batch))
     }
 }

@@ -10,7 +10,8 @@
 //!
 //! * [`batch`]: neighbouring items that travel together, named by the position of the first.
 //! * [`intake`]: the source, read in batches by whoever needs input.
-//! * [`section`]: the work loop of a worker; [`workers`]: how many of them, and the batch size.
+//! * [`section`]: the work loop of a worker; [`workers`]: how many of them; [`pace`]: how big their
+//!   batches are.
 //! * [`line`](mod@line): one worker's way through the stages of a section.
 //! * [`port`], [`queue`]: where batches wait, sorted by position: between sections, after a split,
 //!   and before the consumer.
@@ -45,6 +46,7 @@ mod lock;
 pub(crate) use lock::lock;
 pub(crate) mod meter;
 pub(crate) mod observed;
+pub(crate) mod pace;
 pub(crate) mod port;
 pub(crate) mod process_stage;
 pub(crate) mod queue;

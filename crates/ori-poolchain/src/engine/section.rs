@@ -54,7 +54,7 @@ impl<'e, A: Send + 'e> Worker<'_, 'e, A> {
         if self.section.workers.queued_batches() > 1 {
             self.section.workers.offer_rest(self.section);
         }
-        let size = self.section.workers.resume_size();
+        let size = self.section.workers.pace.resume_size();
         let mut fed = None;
         self.timed(size, |line| {
             fed = line.resume();
@@ -69,7 +69,7 @@ impl<'e, A: Send + 'e> Worker<'_, 'e, A> {
         let started = Instant::now();
         let fed = work(&mut *self.line);
         match fed {
-            Fed::Done(items) => workers.learn(items, started.elapsed()),
+            Fed::Done(items) => workers.pace.learn(items, started.elapsed()),
             Fed::Lost => {}
         }
         self.pulse.end();

@@ -6,7 +6,7 @@
 //!
 //! That costs about 20 ns an item. A stage whose items have cost next to nothing for a long while
 //! does without it, unless it has a time limit or retries, or the run is unordered: see
-//! [`Workers::is_steady`](super::workers::Workers::is_steady).
+//! [`Pace::is_steady`](super::pace::Pace::is_steady).
 //!
 //! A batch that was taken away with its current item has a new *generation*: the worker that comes
 //! back finds that its result is not wanted any more, and ends.
@@ -159,7 +159,7 @@ where
                         if stops {
                             // Before anybody takes the rest: it must be shared in small pieces.
                             let taken = state.begun.map(|begun| self.stage.meter.since(begun));
-                            self.stage.workers.unlearn(state.ran.items, taken.unwrap_or_default());
+                            self.stage.workers.pace.unlearn(state.ran.items, taken.unwrap_or_default());
                         }
                         if stops || ends { state.stop_here() } else { state.step(watching) }
                     }

@@ -1,5 +1,4 @@
-//! [`Workers`]: how many of a segment's workers there are, how many may run, and how big their
-//! batches are.
+//! [`Workers`]: how many of a segment's workers there are, and how many may run.
 //!
 //! A worker is a job on an executor that takes work until there is none and then ends: it never
 //! waits inside, so that any executor will do, and an idle chain occupies nobody. Whoever makes
@@ -18,15 +17,14 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::time::Duration;
 
 use ori_errors::__private::event;
 use ori_errors::{ErrorKind, OriError, Result};
 
+use super::pace::Pace;
 use super::run::Run;
-use super::watch::TICK;
 use crate::model::sync::atomic::Ordering::{Relaxed, SeqCst};
-use crate::model::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize};
+use crate::model::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize};
 use crate::model::sync::{Arc, OnceLock, Weak};
 
 /// Runs a worker's job on a thread of its own.
@@ -85,30 +83,9 @@ pub(crate) enum Leave {
     Lost,
 }
 
-/// How long a batch should take: long enough that what a batch costs (about a microsecond) does
-/// not count, short enough that the last batches of a run end together.
-const TARGET: Duration = Duration::from_micros(64);
-/// Near the end of the input batches shrink to this part of the target, but no further.
-const PIECES: usize = 16;
-/// So many items in a row must have cost little before the consumer runs any but the next.
-const PROVEN: u64 = 4096;
-/// So many items in a row must have come in batches that took no longer than planned, before they
-/// are run whole batches at a time.
-const STEADY: u64 = 1024;
-/// And they must cost no more than this: above it, watching each item is next to free.
-const STEADY_COST: Duration = Duration::from_micros(4);
-/// A batch grows at most by this factor, so that one lucky measurement does no harm.
-const GROWTH: usize = 4;
-/// A new estimate is at most this many times the old one: a batch that was interrupted by the
-/// operating system is no slow batch.
-const DISTRUST: u64 = 3;
-/// The most items in a batch whose size we choose.
-const MOST_ITEMS: usize = 8192;
-/// The most bytes in a batch whose size we choose, counting what lies in the items themselves.
-const MOST_BYTES: usize = 256 * 1024;
-
 pub(crate) struct Workers<'e> {
     pub(crate) run: Arc<Run<'e>>,
+    pub(crate) pace: Pace,
     /// The last of its stages.
     name: Arc<str>,
     spawner: Arc<dyn Spawn<'e> + 'e>,
@@ -121,10 +98,6 @@ pub(crate) struct Workers<'e> {
     helpable: AtomicBool,
     /// It does so now.
     expected: AtomicBool,
-    /// Items in a row that cost little.
-    proven: AtomicU64,
-    /// Items in a row in batches that took no longer than planned.
-    steady: AtomicU64,
 
     seats: AtomicUsize,
     permits: AtomicUsize,
@@ -132,16 +105,6 @@ pub(crate) struct Workers<'e> {
     denied: AtomicBool,
     /// Batches in the queues of the segment's stages.
     queued: AtomicIsize,
-
-    /// A batch was split.
-    split: AtomicBool,
-    /// The number of items in a batch, if the user chose it.
-    chunk: Option<usize>,
-    /// The most items in a batch, for its bytes' sake.
-    ceiling: AtomicUsize,
-    size: AtomicUsize,
-    /// Nanoseconds an item, times 16; 0 is unknown.
-    cost: AtomicU64,
 }
 
 impl<'e> Workers<'e> {
@@ -154,6 +117,7 @@ impl<'e> Workers<'e> {
     ) -> Self {
         Self {
             run,
+            pace: Pace::new(most, chunk),
             name,
             spawner,
             segment: OnceLock::new(),
@@ -161,17 +125,10 @@ impl<'e> Workers<'e> {
             reader: AtomicBool::new(false),
             helpable: AtomicBool::new(true),
             expected: AtomicBool::new(false),
-            proven: AtomicU64::new(0),
-            steady: AtomicU64::new(0),
             seats: AtomicUsize::new(0),
             permits: AtomicUsize::new(0),
             denied: AtomicBool::new(false),
             queued: AtomicIsize::new(0),
-            split: AtomicBool::new(false),
-            chunk,
-            ceiling: AtomicUsize::new(MOST_ITEMS),
-            size: AtomicUsize::new(1),
-            cost: AtomicU64::new(0),
         }
     }
 
@@ -182,11 +139,6 @@ impl<'e> Workers<'e> {
     /// Allows one worker more than may run, for a source that may block whoever reads it.
     pub(crate) fn add_reader(&self) {
         self.reader.store(true, Relaxed);
-    }
-
-    /// Adds a stage whose items take so many bytes.
-    pub(crate) fn add_stage(&self, item_bytes: usize) {
-        self.ceiling.fetch_min((MOST_BYTES / item_bytes.max(1)).max(1), Relaxed);
     }
 
     /// The consumer must not run these stages: it might get stuck in them.
@@ -202,7 +154,7 @@ impl<'e> Workers<'e> {
     /// Whether the consumer may help with any item now; then it does so in the place of one worker,
     /// since a processor that it shares with a worker is lost to both.
     pub(crate) fn expect_help(&self) -> bool {
-        let trusted = self.proven.load(Relaxed) >= PROVEN;
+        let trusted = self.pace.is_proven();
         if self.expected.load(Relaxed) != trusted {
             self.expected.store(trusted, Relaxed);
             if !trusted {
@@ -344,101 +296,6 @@ impl<'e> Workers<'e> {
     pub(crate) fn has_queued(&self) -> bool {
         self.queued.load(SeqCst) > 0
     }
-
-    // The size of batches.
-
-    /// How many items to take at once, with `remaining` of them left where that is known: near the
-    /// end of the input the batches shrink, so that all workers end together.
-    pub(crate) fn batch_size(&self, remaining: Option<usize>) -> usize {
-        if let Some(chunk) = self.chunk {
-            return chunk;
-        }
-        let size = self.size.load(Relaxed);
-        match remaining {
-            Some(remaining) => {
-                let share = remaining / self.most.saturating_mul(2);
-                size.min(share.max(self.affordable() / PIECES)).max(1)
-            }
-            None => size,
-        }
-    }
-
-    /// Whether the user chose the size of the batches.
-    pub(crate) fn has_chunksize(&self) -> bool {
-        self.chunk.is_some()
-    }
-
-    /// Learns from a batch of `items` that took so long.
-    pub(crate) fn learn(&self, items: usize, elapsed: Duration) {
-        if items == 0 {
-            return;
-        }
-        let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX / 16).min(u64::MAX / 16);
-        let measured = (nanos * 16 / items as u64).max(1);
-        let old = self.cost.load(Relaxed);
-        let cost = if old == 0 { measured } else { measured.min(old.saturating_mul(DISTRUST)) };
-        self.cost.store(cost, Relaxed);
-        if self.is_cheap() {
-            self.proven.fetch_add(items as u64, Relaxed);
-        } else {
-            self.proven.store(0, Relaxed);
-        }
-        if elapsed < TICK {
-            self.steady.fetch_add(items as u64, Relaxed);
-        } else {
-            self.steady.store(0, Relaxed);
-        }
-        let old_size = self.size.load(Relaxed);
-        let size =
-            self.affordable().clamp(1, old_size.saturating_mul(GROWTH)).min(self.ceiling.load(Relaxed));
-        if size != old_size {
-            self.size.store(size, Relaxed);
-        }
-    }
-
-    /// How many items take as long as a batch should.
-    fn affordable(&self) -> usize {
-        match self.cost.load(Relaxed) {
-            0 => 1,
-            cost => usize::try_from(TARGET.as_nanos() as u64 * 16 / cost).unwrap_or(usize::MAX),
-        }
-    }
-
-    /// Forgets what was learned, because a batch took far longer than planned and was split.
-    pub(crate) fn unlearn(&self, items: usize, elapsed: Duration) {
-        self.cost.store(0, Relaxed);
-        self.proven.store(0, Relaxed);
-        self.steady.store(0, Relaxed);
-        self.split.store(true, Relaxed);
-        self.learn(items, elapsed);
-    }
-
-    /// How many items to take at once of what waits at a stage. The rest of a batch that was split
-    /// is shared by all workers, whatever size the user chose.
-    pub(crate) fn resume_size(&self) -> usize {
-        match self.chunk {
-            Some(chunk) if !self.split.load(Relaxed) => chunk,
-            Some(chunk) => chunk.min(self.size.load(Relaxed)),
-            None => self.size.load(Relaxed),
-        }
-    }
-
-    /// Whether nothing is known about the cost of an item.
-    pub(crate) fn is_new(&self) -> bool {
-        self.cost.load(Relaxed) == 0
-    }
-
-    /// Whether the items have cost next to nothing for so long that a batch may be run in one go:
-    /// if one of them gets stuck after all, those before it in its batch wait for it.
-    pub(crate) fn is_steady(&self) -> bool {
-        self.steady.load(Relaxed) >= STEADY && self.cost.load(Relaxed) / 16 <= STEADY_COST.as_nanos() as u64
-    }
-
-    /// Whether an item is known to cost so little that many come in the time of a batch.
-    pub(crate) fn is_cheap(&self) -> bool {
-        let cost = self.cost.load(Relaxed) / 16;
-        cost != 0 && cost.saturating_mul(self.chunk.unwrap_or(1) as u64) <= TARGET.as_nanos() as u64
-    }
 }
 
 impl Crew for Workers<'_> {
@@ -531,7 +388,7 @@ impl fmt::Debug for Workers<'_> {
             .field("seats", &self.seats)
             .field("permits", &self.permits)
             .field("queued", &self.queued)
-            .field("size", &self.size)
+            .field("pace", &self.pace)
             .finish_non_exhaustive()
     }
 }
