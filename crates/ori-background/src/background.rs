@@ -12,8 +12,9 @@ use crate::{BackgroundFuture, Executor, Shutdown, ThreadPool};
 /// background and gives a [`BackgroundFuture`].
 ///
 /// The calls have a [`ThreadPool`] of their own, with default options; with
-/// [`run_in_background`] they use one that you made. The types of a closure's arguments must
-/// be written out.
+/// [`run_in_background`] they use one that you made. The pool lives as long as the result of this
+/// function: keep it until you have the results of its calls, for its drop cancels those that have not
+/// begun. The types of a closure's arguments must be written out.
 ///
 /// # Errors
 /// None for threads today; the wrapper for worker processes, which has the same shape, has some.

@@ -29,7 +29,7 @@ pub type Result<T, E = OriError> = std::result::Result<T, E>;
 ///
 /// Opaque and one word wide. [`kind`](Self::kind) tells the class of the failure; the accessors
 /// tell the circumstances that are known. `Display` is one line without the underlying cause,
-/// which [`source`](StdError::source) gives.
+/// which [`source`](StdError::source) gives; `{error:#}` is the same line with its causes behind it.
 ///
 /// Programs make one with [`OriError::new`] when they implement an executor of their own.
 ///
@@ -41,6 +41,11 @@ pub type Result<T, E = OriError> = std::result::Result<T, E>;
 /// assert_eq!(error.exit_code(), Some(2));
 /// assert_eq!(error.to_string(), "command `tar`: exit status 2");
 /// assert_eq!(size_of::<OriError>(), size_of::<usize>());
+///
+/// let cause = std::io::Error::other("bad sector");
+/// let error = OriError::new(ErrorKind::Io, "cannot read").with_path("a.txt").with_source(cause);
+/// assert_eq!(format!("{error}"), "`a.txt`: cannot read");
+/// assert_eq!(format!("{error:#}"), "`a.txt`: cannot read: bad sector");
 /// ```
 pub struct OriError(Box<Record>);
 
@@ -410,20 +415,20 @@ impl fmt::Display for OriError {
         if !separator.is_empty() {
             f.write_str(": ")?;
         }
-        write!(f, "{}", self.0)
+        write!(f, "{}", self.0)?;
+        let mut cause = self.source().filter(|_| f.alternate());
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 
 /// Kind, line and chain of causes: what `unwrap` and `main` print.
 impl fmt::Debug for OriError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {self}", self.kind())?;
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        write!(f, "{:?}: {self:#}", self.kind())
     }
 }
 

@@ -8,12 +8,15 @@ use std::time::Duration;
 ///
 /// `Display` is an aligned table that names what limits the run:
 /// ```text
-/// stage       items  errors  retries      busy   for input  for output  workers  lost  queued  batch
-/// fetch        1000       0        0     1.02s      3.10ms       5.83s     0/16     0       0    1.0
-/// parse        1000       3        0  120.35ms     13.58ms      13.56s      0/2     0       0   31.2
-/// store         997       0        0     6.85s     12.80ms        0ns      0/1     0       0    8.1  <- limit
-/// limited by the stage `store`, whose workers are busy 99 % of the time; 6.86s
+/// stage  items  errors  retries      busy  for input  for output  workers  lost  queued  batch
+/// fetch   1000       0        0    1.02 s     3.1 ms      5.83 s     0/16     0       0    1.0
+/// parse   1000       3        0  120.4 ms    13.6 ms     13.56 s      0/2     0       0   31.2
+/// store    997       0        0    6.85 s    12.8 ms         0 s      0/1     0       0    8.1  <- limit
+/// limited by the stage `store`, whose workers are busy 99 % of the time
 /// ```
+/// The columns are the fields of [`StageStats`]; `for input` and `for output` are the times for which
+/// workers waited, `workers` are those that are there now and the most, `batch` is the
+/// [`batch_size`](StageStats::batch_size).
 ///
 /// The figures are those of one moment as far as that can be had without stopping anybody: while the
 /// run goes on, those of a batch that begins or ends at that very moment may be in one and not yet in

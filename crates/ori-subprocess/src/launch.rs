@@ -165,8 +165,13 @@ fn prepare(builder: &ProcessBuilder) -> Command {
 fn not_started(builder: &ProcessBuilder, error: io::Error) -> OriError {
     let program = Path::new(&builder.command[0]);
     let missing_folder = builder.current_dir.as_deref().filter(|path| !path.is_dir());
+    // A whole command line, given as the one word that a list of words begins with.
+    let is_line = builder.command.len() == 1 && builder.command[0].to_string_lossy().contains(' ');
     let (path, message) = match (error.kind(), missing_folder) {
         (_, Some(folder)) => (folder, "current_dir is no folder that can be entered"),
+        (io::ErrorKind::NotFound, None) if is_line => {
+            (program, "the program was not found: a command is a list of words, such as [\"ls\", \"-l\"]")
+        }
         (io::ErrorKind::NotFound, None) => (program, "the program was not found"),
         (io::ErrorKind::PermissionDenied, None) => (program, "the program may not be executed"),
         _ => (program, "the program cannot be started"),

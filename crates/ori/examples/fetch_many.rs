@@ -88,7 +88,10 @@ fn files() -> Result<Files, lexopt::Error> {
         match argument {
             Long("timeline") => files.timeline = Some(parser.value()?.into()),
             Long("trace") => files.trace = Some(parser.value()?.into()),
-            _ => return Err(argument.unexpected()),
+            _ => {
+                let unexpected = argument.unexpected();
+                return Err(format!("{unexpected}; there are --timeline FILE and --trace FILE").into());
+            }
         }
     }
     Ok(files)

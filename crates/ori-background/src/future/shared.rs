@@ -179,7 +179,8 @@ impl<T> Shared<T> {
         if !self.phase().is_settled() {
             self.settle(Err(OriError::new(
                 ErrorKind::Cancelled,
-                "cancelled: its executor was shut down or dropped it unrun",
+                "cancelled: its executor was shut down or dropped before it ran this: keep the executor, \
+                 or the function made of it, until the result is there",
             )));
         }
     }

@@ -14,8 +14,9 @@ use crate::{Background, BackgroundFn, BackgroundFuture, Executor, Job, RunsInBac
 /// in a worker and gives a [`BackgroundFuture`].
 ///
 /// The calls have a [`ProcessPool`] of their own, with default options; with
-/// [`run_in_background`](crate::run_in_background) they use one that you made. `f` is a `fn` item
-/// or a closure that captures nothing.
+/// [`run_in_background`](crate::run_in_background) they use one that you made. The pool lives as long
+/// as the result of this function: keep it until you have the results of its calls, for its drop
+/// cancels them. `f` is a `fn` item or a closure that captures nothing.
 ///
 /// # Errors
 /// `NoInteractiveProcessPools` where worker processes cannot be started: `main` must begin with

@@ -35,6 +35,10 @@ fn a_command_that_is_not_found_is_an_error_that_names_it() {
     assert_eq!(error.command(), Some("no-such-program -x"));
     assert_eq!(error.path(), Some(Path::new("no-such-program")));
     assert!(error.to_string().contains("not found"), "{error}");
+    assert!(!error.to_string().contains("a list of words"), "{error}");
+
+    let error = spawn_error(run_process_in_background(["no-such-program -x"]));
+    assert!(error.to_string().contains("a list of words"), "{error}");
 }
 
 #[test]

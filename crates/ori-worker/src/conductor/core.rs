@@ -235,7 +235,14 @@ impl Core {
     }
 
     pub(super) fn fail_cancelled(&mut self, queued: Queued) {
-        self.fail_rest(queued, || OriError::new(ErrorKind::Cancelled, "cancelled before it had a result"));
+        let message = match self.ending {
+            Some(_) => {
+                "cancelled: its pool was shut down or dropped before it had a result: keep the pool, or the \
+                 function made of it, until the result is there"
+            }
+            None => "cancelled before it had a result",
+        };
+        self.fail_rest(queued, || OriError::new(ErrorKind::Cancelled, message));
     }
 
     /// The same error for each item that has no result yet.

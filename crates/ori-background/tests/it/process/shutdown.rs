@@ -40,7 +40,9 @@ fn promise_11_abandoning_and_dropping_resolve_every_future() {
             assert_eq!(pool.submit(stuck, marks.path()).result().unwrap_err().kind(), ErrorKind::Closed);
         }
         for future in futures {
-            assert!(within(LONG, || future.result()).unwrap_err().is_cancelled());
+            let error = within(LONG, || future.result()).unwrap_err();
+            assert!(error.is_cancelled());
+            assert!(error.to_string().contains("keep the pool"), "says what to do: {error}");
         }
         assert!(!pids.into_iter().any(is_alive));
     }
