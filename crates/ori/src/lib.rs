@@ -57,7 +57,7 @@
 //! # What goes wrong
 //!
 //! Every fallible function gives an [`OriError`]: its [`kind`](OriError::kind) tells the class of the
-//! failure, its accessors the circumstances, such as the stage, the item, where it panicked.
+//! failure, its accessors stage, item, and where it panicked; `{error:#}` prints it with its causes.
 //!
 //! ```
 //! use ori::{ErrorKind, OriError};
