@@ -38,6 +38,8 @@ use std::time::Duration;
 pub struct ChainStats {
     pub(crate) elapsed: Duration,
     pub(crate) over: bool,
+    /// From the beginning of the run to the end of the source, or until now.
+    pub(crate) reading: Duration,
     pub(crate) read: u64,
     pub(crate) expected: Option<u64>,
     pub(crate) results: u64,
@@ -250,8 +252,10 @@ impl ChainStats {
     ///
     /// It is the stage whose workers have been busy for the greatest part of their time, if that is
     /// half of it or more (of several with the same workers, the one that took more time). Where none
-    /// is that busy, it is the source if the first stage waits for it, whoever takes the results if
-    /// the last stage waits for him, and else the first stage that does not wait for those behind it.
+    /// is that busy, it is whoever takes the results if the last stage waits for him, and else the first
+    /// stage that does not wait for those behind it; if that is none but the source, it is the source,
+    /// or after its end, when that was early in the run, again the busiest stage: it has too few items
+    /// for all of its workers.
     #[must_use]
     pub fn bottleneck(&self) -> Option<Bottleneck<'_>> {
         let (first, last) = (self.stages.first()?, self.stages.last()?);
@@ -269,8 +273,10 @@ impl ChainStats {
             Bottleneck::Consumer
         } else if waits_behind(first) {
             Bottleneck::Stage(self.stages.iter().find(|stage| !waits_behind(stage))?)
-        } else {
+        } else if self.reading.as_secs_f64() >= BUSY * self.elapsed.as_secs_f64() {
             Bottleneck::Source
+        } else {
+            Bottleneck::Stage(busiest)
         })
     }
 

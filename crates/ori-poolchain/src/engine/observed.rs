@@ -139,6 +139,7 @@ impl<'e> Observed<'e> {
         ChainStats {
             elapsed: Duration::from_nanos(now),
             over,
+            reading: Duration::from_nanos(self.run.source_ended_at().unwrap_or(now)),
             read: self.run.pulled(),
             expected: self.expected,
             results: self.run.delivered_items(),

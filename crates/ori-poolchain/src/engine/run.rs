@@ -73,6 +73,8 @@ pub(crate) struct Run<'e> {
     told: AtomicBool,
     /// The source has ended: `pulled` is final.
     ended: AtomicBool,
+    /// When it has, in nanoseconds since the beginning of the run.
+    source_ended_at: OnceLock<u64>,
 
     /// All results are wanted together, or the first error.
     eager: bool,
@@ -104,6 +106,7 @@ impl<'e> Run<'e> {
             ended_at: OnceLock::new(),
             told: AtomicBool::new(false),
             ended: AtomicBool::new(false),
+            source_ended_at: OnceLock::new(),
             eager,
             delivered: AtomicU64::new(0),
             ready: AtomicBool::new(false),
@@ -272,8 +275,14 @@ impl<'e> Run<'e> {
     }
 
     pub(crate) fn end_source(&self) {
+        self.source_ended_at.get_or_init(|| self.nanos());
         self.ended.store(true, SeqCst);
         self.wake_consumer();
+    }
+
+    /// When the source ended, if it has.
+    pub(crate) fn source_ended_at(&self) -> Option<u64> {
+        self.source_ended_at.get().copied()
     }
 
     pub(crate) fn source_ended(&self) -> bool {

@@ -327,3 +327,25 @@ fn processes_that_die_are_counted_and_so_are_their_items() {
         assert!(stage.alive <= 2, "{stats}");
     });
 }
+
+#[test]
+fn a_source_that_ended_long_ago_limits_nothing() {
+    within(LIMIT, || {
+        let gate = Gate::default();
+        let closed = gate.clone();
+        let chain = PoolChain::new()
+            .add_threadpool(move |n: u64| {
+                if n == 2 {
+                    closed.wait();
+                }
+                n
+            })
+            .max_workers(8)
+            .name("work");
+        let results = chain.execute_lazy(0..3).unwrap();
+        wait_until(LIMIT, || limit(&results.stats()) == "work");
+        assert!(waits_for_input(&results.stats().stages()[0]), "most workers have nothing to do");
+        gate.open();
+        assert_eq!(results.filter(Result::is_ok).count(), 3);
+    });
+}
