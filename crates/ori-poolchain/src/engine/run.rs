@@ -15,7 +15,7 @@
 //! *patience* is woken when so many results are there.
 //!
 //! In an eager run what has come out is wanted in any case, so it fills no window but one that the
-//! user chose.
+//! user chose, and only so much of it waits for the consumer that its buffers are soon used again.
 
 use std::fmt;
 use std::task::Waker;
@@ -208,9 +208,16 @@ impl<'e> Run<'e> {
     }
 
     fn room(&self) -> usize {
-        let out = if self.gathers() { &self.delivered } else { &self.released };
-        let inside = self.pulled.load(SeqCst).saturating_sub(out.load(SeqCst));
-        self.window().saturating_sub(usize::try_from(inside).unwrap_or(usize::MAX))
+        let pulled = self.pulled.load(SeqCst);
+        let room = |most: usize, out: &AtomicU64| {
+            let inside = pulled.saturating_sub(out.load(SeqCst));
+            most.saturating_sub(usize::try_from(inside).unwrap_or(usize::MAX))
+        };
+        if self.gathers() {
+            room(self.window(), &self.delivered).min(room(WINDOW_MOST, &self.released))
+        } else {
+            room(self.window(), &self.released)
+        }
     }
 
     /// How many items may be read from the source now, for somebody who wants `wanted`: 0 rather
