@@ -3,5 +3,5 @@
 mod killed;
 
 fn main() {
-    killed::main(40);
+    let _ = killed::main(40);
 }

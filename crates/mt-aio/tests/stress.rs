@@ -1,11 +1,13 @@
-//! Hundreds of writers that are killed:
+//! Hundreds of writers that are killed, and queues between crowds of threads and tasks:
 //!
 //! ```text
 //! ORI_STRESS_CHAINS=500 cargo test --release -p mt-aio --test stress
 //! ```
 
+mod crowd;
 mod killed;
 
 fn main() {
-    killed::main(500);
+    let (times, seed) = killed::main(500);
+    crowd::main(times, seed);
 }

@@ -18,8 +18,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 const SIZE: usize = 100_000;
 
 /// Kills `ORI_STRESS_CHAINS` writers, half of them durable ones, after times that
-/// `ORI_STRESS_SEED` makes the same again.
-pub(crate) fn main(default_kills: u64) {
+/// `ORI_STRESS_SEED` makes the same again. Gives both numbers.
+pub(crate) fn main(default_kills: u64) -> (u64, u64) {
     if let Some(path) = env::var_os(WRITER) {
         let durable = env::args().any(|argument| argument == "durable");
         write_for_ever(Path::new(&path), durable);
@@ -39,6 +39,7 @@ pub(crate) fn main(default_kills: u64) {
     }
     assert!(progress > 0 || kills == 0, "no writer ever got to write");
     writeln!(out, "ok: {progress} left new content, {left_behind} a temporary file").expect("stdout is open");
+    (kills, seed)
 }
 
 struct Survived {
