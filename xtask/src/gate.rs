@@ -4,8 +4,9 @@
 //! (`CARGO_TARGET_<triple>_RUNNER`). The program gets a folder of its own for temporary files, and
 //! a mark in its environment that everything it starts inherits, however far down and whoever is
 //! its parent by then. When the program has ended, the folder must be empty and nobody with the
-//! mark may be alive. Threads and descriptors end with a process, so those that leak inside of one
-//! are found by the tests themselves (`LeakCheck`); their highest counts are printed.
+//! mark may be alive. Memory, threads and descriptors end with a process; those that leak inside of
+//! one are found by the tests themselves (`LeakCheck`), and here when they pile up: a program fails
+//! that had more of them at any time than all our tests together need.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -23,6 +24,11 @@ const GRACE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 /// What a program that leaves something behind ends with, if it had no failure of its own.
 const LEAKED: u8 = 97;
+
+/// The most that a program may have at any time for each two processors, on which tests run side by
+/// side: about twice what the one that needs most has, and what a leak in a loop of thousands reaches.
+/// The descriptors are those of `ulimit -n 256`.
+const MOST: Peaks = Peaks { kib: 1 << 20, threads: 400, descriptors: 256 };
 
 /// What was left behind.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -58,10 +64,17 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
         Ok((status, peaks, leftovers)) => {
             let name = Path::new(&program).file_name().unwrap_or(&program).to_string_lossy().into_owned();
             eprintln!("gate: {name} had {peaks} at most");
-            if leftovers == Leftovers::default() {
+            let most = MOST.on(std::thread::available_parallelism().map_or(1, usize::from));
+            let too_much = peaks.exceed(&most);
+            if too_much {
+                eprintln!("gate: {name} may have {most} at most");
+            }
+            if leftovers == Leftovers::default() && !too_much {
                 return exit_code(status);
             }
-            eprint!("gate: {name} left behind:\n{leftovers}");
+            if leftovers != Leftovers::default() {
+                eprint!("gate: {name} left behind:\n{leftovers}");
+            }
             if status.success() { ExitCode::from(LEAKED) } else { exit_code(status) }
         }
         Err(error) => {
@@ -112,6 +125,21 @@ fn watch(mut child: Child) -> io::Result<(ExitStatus, Peaks)> {
 }
 
 impl Peaks {
+    /// So many on a machine with so many processors.
+    fn on(&self, processors: usize) -> Self {
+        let pairs = processors.div_ceil(2).max(1);
+        Self {
+            kib: self.kib * pairs as u64,
+            threads: self.threads * pairs as u64,
+            descriptors: self.descriptors * pairs,
+        }
+    }
+
+    /// Whether there is more of anything.
+    fn exceed(&self, most: &Self) -> bool {
+        self.kib > most.kib || self.threads > most.threads || self.descriptors > most.descriptors
+    }
+
     fn look_at(&mut self, id: u32) {
         // It may have ended already.
         let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
@@ -183,6 +211,24 @@ mod tests {
         assert!(status.success());
         assert_eq!(leftovers, Leftovers::default());
         assert!(peaks.kib > 0 && peaks.threads == 1 && peaks.descriptors > 0, "{peaks}");
+    }
+
+    #[test]
+    fn descriptors_that_pile_up_are_too_many() {
+        let (_, few, _) = shell("sleep 0.1");
+        let (_, many, _) = shell("for n in 3 4 5 6 7 8 9; do eval \"exec $n</dev/null\"; done; sleep 0.2");
+        assert!(!few.exceed(&MOST.on(1)) && !many.exceed(&MOST.on(2)), "{few}, {many}");
+        let most = Peaks { descriptors: few.descriptors + 6, ..MOST };
+        assert!(many.exceed(&most) && !few.exceed(&most), "{few}, {many}");
+    }
+
+    #[test]
+    fn each_two_processors_allow_as_much_again() {
+        let most = MOST.on(8);
+        assert_eq!((most.threads, most.descriptors), (4 * MOST.threads, 4 * MOST.descriptors));
+        assert!(Peaks { kib: MOST.kib + 1, ..Peaks::default() }.exceed(&MOST));
+        assert!(Peaks { threads: MOST.threads + 1, ..Peaks::default() }.exceed(&MOST));
+        assert!(!MOST.exceed(&MOST));
     }
 
     #[test]

@@ -290,6 +290,11 @@ impl Replies {
     }
 
     #[must_use]
+    pub fn pid(&self) -> u32 {
+        match self.0 {}
+    }
+
+    #[must_use]
     pub fn next_is_error(&self) -> bool {
         match self.0 {}
     }
