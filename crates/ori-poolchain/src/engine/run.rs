@@ -214,7 +214,9 @@ impl<'e> Run<'e> {
             most.saturating_sub(usize::try_from(inside).unwrap_or(usize::MAX))
         };
         if self.gathers() {
-            room(self.window(), &self.delivered).min(room(WINDOW_MOST, &self.released))
+            // No less than the window, half of which must come free again.
+            let ahead = WINDOW_MOST.max(self.window());
+            room(self.window(), &self.delivered).min(room(ahead, &self.released))
         } else {
             room(self.window(), &self.released)
         }

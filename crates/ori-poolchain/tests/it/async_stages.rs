@@ -102,6 +102,29 @@ fn async_and_thread_stages_chain_freely() {
 }
 
 #[test]
+fn an_eager_run_goes_on_behind_a_slow_future_as_far_as_futures_may_be_in_flight() {
+    within(LIMIT, || {
+        const OTHERS: usize = 100_000;
+        let (done, enough) = (Arc::new(AtomicUsize::new(0)), Arc::new(tokio::sync::Notify::new()));
+        let chain = PoolChain::new()
+            .add_async(move |n: u64| {
+                let (done, enough) = (Arc::clone(&done), Arc::clone(&enough));
+                async move {
+                    if n == 0 {
+                        enough.notified().await;
+                    } else if done.fetch_add(1, Ordering::SeqCst) + 1 == OTHERS {
+                        enough.notify_one();
+                    }
+                    n
+                }
+            })
+            .max_workers(OTHERS + OTHERS / 2);
+        let all = 2 * OTHERS as u64;
+        assert!(chain.execute_eager(0..all).unwrap().into_iter().eq(0..all));
+    });
+}
+
+#[test]
 fn max_workers_is_the_number_of_futures_in_flight() {
     within(LIMIT, || {
         for most in [1, 7, 1000] {
