@@ -9,5 +9,5 @@ mod killed;
 
 fn main() {
     let (times, seed) = killed::main(500);
-    crowd::main(times, seed);
+    ori_test_support::stress::run(times, seed, crowd::LIMIT, crowd::round);
 }

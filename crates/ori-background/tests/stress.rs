@@ -6,14 +6,14 @@
 //!
 //! Checked are: each future ends, with the value or the error of its own task or because somebody
 //! cancelled; no thread, process, zombie or descriptor is left.
-#![expect(clippy::print_stderr, clippy::print_stdout, reason = "a program of its own, that reports")]
+#![expect(clippy::print_stdout, reason = "a program of its own, that reports")]
 
+use std::process;
 use std::time::{Duration, Instant};
-use std::{env, panic, process};
 
 use ori_background::{BackgroundFuture, ProcessPool, Shutdown, ThreadPool};
 use ori_errors::{ErrorKind, Result};
-use ori_test_support::{LeakCheck, Naps, Random, within};
+use ori_test_support::{LeakCheck, Naps, Random, stress};
 
 /// What the panics say that belong to the test; they are not printed.
 const EXPECTED: &str = "a panic of the stress test";
@@ -24,37 +24,17 @@ const TASKS: u64 = 40;
 
 fn main() {
     // In the worker processes too.
-    quiet_expected_panics();
+    stress::quiet_panics(EXPECTED);
     ori_worker::init();
-    let pools = number("ORI_STRESS_CHAINS").unwrap_or(200);
-    let seed = number("ORI_STRESS_SEED").unwrap_or(1);
+    let pools = stress::rounds().unwrap_or(200);
+    let seed = stress::seed().unwrap_or(1);
     // What all pools share starts once, and stays.
     round(seed);
     let check = LeakCheck::start().expect("there is /proc").limit(DEADLINE);
     let started = Instant::now();
-    for seed in seed..seed + pools {
-        if panic::catch_unwind(|| within(DEADLINE, move || round(seed))).is_err() {
-            eprintln!("to repeat it: ORI_STRESS_CHAINS=1 ORI_STRESS_SEED={seed}");
-            process::exit(1);
-        }
-    }
+    stress::run(pools, seed, DEADLINE, round);
     check.finish();
     println!("{pools} pools from seed {seed} in {:.1} s", started.elapsed().as_secs_f64());
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let text = env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
-}
-
-fn quiet_expected_panics() {
-    let before = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        let text = info.payload().downcast_ref::<String>();
-        if text.is_none_or(|text| text != EXPECTED) {
-            before(info);
-        }
-    }));
 }
 
 /// What becomes of task `n`, in a thread or in a process.

@@ -6,13 +6,13 @@
 //!
 //! Checked are: each call gives its own value or its own panic, nothing hangs, no thread or
 //! descriptor is left.
-#![expect(clippy::print_stderr, clippy::print_stdout, reason = "a program of its own, that reports")]
+#![expect(clippy::print_stdout, reason = "a program of its own, that reports")]
 
 use std::time::{Duration, Instant};
-use std::{env, panic, process, thread};
+use std::{panic, thread};
 
 use ori_bridge::{sync, unblock};
-use ori_test_support::{LeakCheck, Random, within};
+use ori_test_support::{LeakCheck, Random, stress};
 use tokio::runtime::Builder;
 
 /// What the panics say that belong to the test; they are not printed.
@@ -23,36 +23,16 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const DEPTH: u64 = 5;
 
 fn main() {
-    let trees = number("ORI_STRESS_CHAINS").unwrap_or(200);
-    let seed = number("ORI_STRESS_SEED").unwrap_or(1);
-    quiet_expected_panics();
+    let trees = stress::rounds().unwrap_or(200);
+    let seed = stress::seed().unwrap_or(1);
+    stress::quiet_panics(EXPECTED);
     let started = Instant::now();
-    for seed in seed..seed + trees {
-        if panic::catch_unwind(|| within(DEADLINE, move || tree(seed))).is_err() {
-            eprintln!("to repeat it: ORI_STRESS_CHAINS=1 ORI_STRESS_SEED={seed}");
-            process::exit(1);
-        }
-    }
+    stress::run(trees, seed, DEADLINE, tree);
     // The threads that serve all calls stay, as many as there are by now; no tree adds to them.
     let check = LeakCheck::start().expect("there is /proc").limit(DEADLINE);
     (0..20).for_each(|_| tree(seed));
     check.finish();
     println!("{trees} trees of calls from seed {seed} in {:.1} s", started.elapsed().as_secs_f64());
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let text = env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
-}
-
-fn quiet_expected_panics() {
-    let before = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        let text = info.payload().downcast_ref::<String>();
-        if text.is_none_or(|text| text != EXPECTED) {
-            before(info);
-        }
-    }));
 }
 
 /// One to three threads, each on a runtime or on none.

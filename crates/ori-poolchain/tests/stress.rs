@@ -11,9 +11,9 @@
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use std::{env, panic, process, thread};
+use std::{panic, process, thread};
 
-use ori_test_support::{children, threads_named, wait_until};
+use ori_test_support::{children, stress, threads_named, wait_until};
 
 #[path = "stress/case.rs"]
 mod case;
@@ -31,9 +31,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 fn main() {
     ori_worker::init();
-    let chains = number("ORI_STRESS_CHAINS").unwrap_or(200);
-    let seed = number("ORI_STRESS_SEED").unwrap_or(1);
-    quiet_expected_panics();
+    let chains = stress::rounds().unwrap_or(200);
+    let seed = stress::seed().unwrap_or(1);
+    stress::quiet_panics(EXPECTED);
     let current: Arc<Mutex<Option<(Instant, Case)>>> = Arc::default();
     watch(Arc::clone(&current));
 
@@ -60,11 +60,6 @@ fn main() {
     println!("{chains} chains from seed {seed} in {:.1} s", started.elapsed().as_secs_f64());
 }
 
-fn number(variable: &str) -> Option<u64> {
-    let text = env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
-}
-
 fn fail(case: &Case, wrong: &str) -> ! {
     eprintln!("{case:#?}\n{wrong}\nto repeat it: ORI_STRESS_CHAINS=1 ORI_STRESS_SEED={}", case.seed);
     process::exit(1);
@@ -82,14 +77,4 @@ fn watch(current: Arc<Mutex<Option<(Instant, Case)>>>) {
             }
         }
     });
-}
-
-fn quiet_expected_panics() {
-    let before = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        let text = info.payload().downcast_ref::<String>();
-        if text.is_none_or(|text| text != EXPECTED) {
-            before(info);
-        }
-    }));
 }

@@ -20,6 +20,7 @@
 //! | `leaks` | [`LeakCheck`]: the counters are the same at the end as at the start |
 //! | `alone` | [`alone`]: the body of a test in a process of its own |
 //! | `random` | [`Random`], [`Naps`]: the same numbers and naps for the same seed |
+//! | [`stress`] | what programs of random rounds share |
 //! | `load` | [`BusyLoad`]: every processor busy while it lives |
 #![forbid(unsafe_code)]
 
@@ -29,6 +30,7 @@ mod deadline;
 mod leaks;
 mod load;
 mod random;
+pub mod stress;
 
 pub use alone::{alone, alone_with};
 pub use counters::{children, open_files, threads, threads_named, zombies};

@@ -10,23 +10,16 @@ use std::time::Duration;
 
 use futures_lite::future::{or, yield_now};
 use mt_aio::{Block, ErrorKind, Queue, qget_aio, qput_aio};
-use ori_test_support::{Random, within};
+use ori_test_support::Random;
 
 /// A round takes milliseconds; one that needs longer hangs.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Which producer, and how many it has put before; `None` is an end.
 type Item = Option<(u64, u64)>;
 
-/// Round number `n` of seed `s` is round 0 of seed `s + n`, so that one that fails can be run alone.
-pub(crate) fn main(rounds: u64, seed: u64) {
-    for seed in seed..seed + rounds {
-        let failed = std::panic::catch_unwind(|| within(LIMIT, move || round(seed))).is_err();
-        assert!(!failed, "to repeat it: ORI_STRESS_CHAINS=1 ORI_STRESS_SEED={seed}");
-    }
-}
-
-fn round(seed: u64) {
+/// One crowd.
+pub(crate) fn round(seed: u64) {
     let mut random = Random::seeded(seed);
     let queue: Queue<Item> = match random.below(4) {
         0 => Queue::unbounded(),

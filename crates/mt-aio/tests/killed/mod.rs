@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mt_aio::{OriError, WriteOptions, srun, write_binary};
-use ori_test_support::{Random, wait_until};
+use ori_test_support::{Random, stress, wait_until};
 
 const WRITER: &str = "MT_AIO_STRESS_WRITER";
 const LIMIT: Duration = Duration::from_secs(30);
@@ -24,8 +24,8 @@ pub(crate) fn main(default_kills: u64) -> (u64, u64) {
         let durable = env::args().any(|argument| argument == "durable");
         write_for_ever(Path::new(&path), durable);
     }
-    let kills = number("ORI_STRESS_CHAINS").unwrap_or(default_kills);
-    let seed = number("ORI_STRESS_SEED").unwrap_or_else(|| {
+    let kills = stress::rounds().unwrap_or(default_kills);
+    let seed = stress::seed().unwrap_or_else(|| {
         SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_nanos().into()
     });
     let mut out = io::stdout();
@@ -102,9 +102,4 @@ fn content(number: u64) -> Vec<u8> {
 fn number_in(bytes: &[u8]) -> u64 {
     let first = bytes.first_chunk().expect("a content has at least one number");
     u64::from_le_bytes(*first)
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let text = env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} must be a number, not `{text}`")))
 }

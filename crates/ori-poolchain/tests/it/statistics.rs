@@ -195,13 +195,8 @@ fn a_stage_that_has_done_all_its_work_waits_for_nothing() {
 fn a_worker_lost_is_counted_once() {
     within(LIMIT, || {
         let gate = Gate::default();
-        let closed = gate.clone();
         let chain = PoolChain::new()
-            .add_threadpool(move |n: u64| {
-                if n == 3 {
-                    closed.wait();
-                }
-            })
+            .add_threadpool(gate.stops(|n| n == 3))
             .max_workers(2)
             .timeout(Duration::from_secs(1));
         let mut results = chain.execute_lazy(0..10).unwrap();
@@ -332,16 +327,7 @@ fn processes_that_die_are_counted_and_so_are_their_items() {
 fn a_source_that_ended_long_ago_limits_nothing() {
     within(LIMIT, || {
         let gate = Gate::default();
-        let closed = gate.clone();
-        let chain = PoolChain::new()
-            .add_threadpool(move |n: u64| {
-                if n == 2 {
-                    closed.wait();
-                }
-                n
-            })
-            .max_workers(8)
-            .name("work");
+        let chain = PoolChain::new().add_threadpool(gate.stops(|n| n == 2)).max_workers(8).name("work");
         let results = chain.execute_lazy(0..3).unwrap();
         wait_until(LIMIT, || limit(&results.stats()) == "work");
         assert!(waits_for_input(&results.stats().stages()[0]), "most workers have nothing to do");

@@ -18,6 +18,20 @@ impl Gate {
         drop(self.0.1.wait_while(open, |open| !*open).unwrap());
     }
 
+    /// A function that gives its argument, and waits here before with those that are to be stuck.
+    pub(crate) fn stops<F>(&self, is_stuck: F) -> impl Fn(u64) -> u64 + Send + Sync + use<F>
+    where
+        F: Fn(u64) -> bool + Send + Sync,
+    {
+        let closed = self.clone();
+        move |n| {
+            if is_stuck(n) {
+                closed.wait();
+            }
+            n
+        }
+    }
+
     pub(crate) fn open(&self) {
         *self.0.0.lock().unwrap() = true;
         self.0.1.notify_all();
@@ -34,14 +48,8 @@ fn dropping_results_halfway_stops_pulling_the_source_and_returns_at_once() {
                 count.fetch_add(1, SeqCst);
             });
             let gate = Gate::default();
-            let closed = gate.clone();
             let chain = PoolChain::new()
-                .add_threadpool(move |n: u64| {
-                    if n >= 50 {
-                        closed.wait();
-                    }
-                    n
-                })
+                .add_threadpool(gate.stops(|n| n >= 50))
                 .max_workers(workers)
                 // A batch comes out whole, so item 50 would withhold those that lie in a batch with it.
                 .chunksize(1);

@@ -16,14 +16,8 @@ fn an_item_that_takes_too_long_is_timed_out_and_its_thread_replaced() {
     for chunksize in [1, 10, 1000] {
         within(LIMIT, move || {
             let gate = Gate::default();
-            let closed = gate.clone();
             let chain = PoolChain::new()
-                .add_threadpool(move |n: u64| {
-                    if n % 20 == 7 {
-                        closed.wait();
-                    }
-                    n
-                })
+                .add_threadpool(gate.stops(|n| n % 20 == 7))
                 .max_workers(2)
                 .chunksize(chunksize)
                 .name("slow")
@@ -135,15 +129,7 @@ fn an_unordered_run_is_not_delayed_by_a_slow_item() {
     for (chunksize, slow) in [(None, 0), (None, 3000), (Some(1000), 500), (Some(1), 10)] {
         within(LIMIT, move || {
             let gate = Gate::default();
-            let closed = gate.clone();
-            let chain = PoolChain::new()
-                .add_threadpool(move |n: u64| {
-                    if n == slow {
-                        closed.wait();
-                    }
-                    n
-                })
-                .max_workers(2);
+            let chain = PoolChain::new().add_threadpool(gate.stops(move |n| n == slow)).max_workers(2);
             let chain = chunksize.into_iter().fold(chain, PoolChain::chunksize).buffer(20_000).unordered();
             let mut results = chain.execute_lazy(0..5000).unwrap();
             // All but the slow one come while that one is stuck.

@@ -24,23 +24,13 @@ impl Consumed {
     }
 }
 
-/// A function that gets stuck at the gate with this item and all that come after.
-fn stuck_from(first: u64, gate: &Gate) -> impl Fn(u64) -> u64 + Send + Sync + use<> {
-    let gate = gate.clone();
-    move |n| {
-        if n >= first {
-            gate.wait();
-        }
-        n
-    }
-}
-
 #[test]
 fn results_come_while_a_later_item_is_stuck() {
     for (workers, stuck_at) in [(1, 5), (1, 50), (2, 50), (4, 50), (2, 300)] {
         within(LIMIT, move || {
             let gate = Gate::default();
-            let chain = PoolChain::new().add_threadpool(stuck_from(stuck_at, &gate)).max_workers(workers);
+            let chain =
+                PoolChain::new().add_threadpool(gate.stops(move |n| n >= stuck_at)).max_workers(workers);
             let mut results = chain.execute_lazy(0..1000).unwrap();
             for expected in 0..stuck_at {
                 assert_eq!(results.next().unwrap().unwrap(), expected);
@@ -57,7 +47,7 @@ fn results_come_while_a_later_item_is_stuck_in_an_earlier_stage() {
         within(LIMIT, move || {
             let gate = Gate::default();
             let chain = PoolChain::new()
-                .add_threadpool(stuck_from(50, &gate))
+                .add_threadpool(gate.stops(|n| n >= 50))
                 .max_workers(workers.0)
                 .add_threadpool(|n| n + 1)
                 .max_workers(workers.1);
@@ -95,7 +85,7 @@ fn each_item_may_wait_for_what_the_consumer_does_with_the_one_before() {
 fn an_eager_error_does_not_wait_for_a_stuck_item_in_its_batch() {
     within(LIMIT, || {
         let gate = Gate::default();
-        let stuck = stuck_from(41, &gate);
+        let stuck = gate.stops(|n| n >= 41);
         let chain = PoolChain::new()
             .add_threadpool(move |n: u64| {
                 assert_ne!(n, 40, "the first error");
@@ -115,7 +105,7 @@ fn a_stream_gives_results_while_a_later_item_is_stuck() {
 
     within(LIMIT, || {
         let gate = Gate::default();
-        let chain = PoolChain::new().add_threadpool(stuck_from(50, &gate)).max_workers(1);
+        let chain = PoolChain::new().add_threadpool(gate.stops(|n| n >= 50)).max_workers(1);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut results = chain.execute_stream(stream::iter(0..1000)).unwrap();

@@ -47,17 +47,8 @@ fn a_run_that_is_dropped_halfway_leaves_its_files() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.json");
         let gate = Gate::default();
-        let closed = gate.clone();
-        let chain = PoolChain::new()
-            .add_threadpool(move |n: u64| {
-                if n == 2 {
-                    closed.wait();
-                }
-                n
-            })
-            .max_workers(2)
-            .chunksize(1)
-            .trace(&path);
+        let chain =
+            PoolChain::new().add_threadpool(gate.stops(|n| n == 2)).max_workers(2).chunksize(1).trace(&path);
         let mut results = chain.execute_lazy((0..).filter(|_| true)).unwrap();
         assert_eq!(results.next().unwrap().unwrap(), 0);
         wait_until(LIMIT, || {

@@ -75,13 +75,8 @@ fn a_lost_thread_is_a_mark_that_says_why_and_leaves_its_lane_to_the_next() {
     within(LIMIT, || {
         let recorder = Recorder::new();
         let gate = Gate::default();
-        let closed = gate.clone();
         let chain = PoolChain::new()
-            .add_threadpool(move |n: u64| {
-                if n == 3 {
-                    closed.wait();
-                }
-            })
+            .add_threadpool(gate.stops(|n| n == 3))
             .name("stuck <&>")
             .timeout(Duration::from_millis(50))
             .max_workers(1)
